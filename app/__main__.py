@@ -1,0 +1,28 @@
+"""Where the process begins. Children are sent on their way before anything heavy is imported."""
+
+from __future__ import annotations
+
+import sys
+
+CHILDREN = {
+    "devices": "app.engine.probe",
+    "dry-run": "app.engine.dry_run",
+    "template": "app.templates.child",
+    "trial": "app.engine.trial",
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a child, or hand the words to the composition root. Returns the exit code."""
+    words = sys.argv[1:] if argv is None else argv
+    if words[:1] == ["--child"]:
+        from app.foundation.child_side import serve
+
+        return serve(CHILDREN[words[1]]) if len(words) == 2 and words[1] in CHILDREN else 2
+    from app.bootstrap import start
+
+    return start(words)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What every layer may use: errors, cancellation, children, paths, logs, units."""

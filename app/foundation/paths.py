@@ -1,0 +1,123 @@
+"""Where Hearth keeps things: the profile's folders, and `resource()` for what ships with it.
+
+Nothing else in the program computes such paths. Creates nothing at import.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.foundation.errors import StorageError, StorageFull, StorageReadOnly
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """The folder that holds everything of one person: chats, settings, logs, backups, state."""
+
+    root: Path
+
+    @property
+    def database(self) -> Path:
+        return self.root / "hearth.db"
+
+    @property
+    def settings(self) -> Path:
+        return self.root / "settings.json"
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+    @property
+    def backups(self) -> Path:
+        return self.root / "backups"
+
+    @property
+    def state(self) -> Path:
+        """Small files that may be lost without harm: sentinel, window geometry, ledgers."""
+        return self.root / "state"
+
+    @property
+    def crash_report(self) -> Path:
+        return self.logs / "crash.txt"
+
+    @property
+    def native_abort(self) -> Path:
+        """Where llama.cpp's last words go when it ends the process."""
+        return self.logs / "native-abort.txt"
+
+
+def default_profile() -> Profile:
+    """The profile of this user, in the place where the system keeps application data."""
+    import platformdirs
+
+    return Profile(Path(platformdirs.user_data_dir("hearth", appauthor=False)))
+
+
+def open_profile(root: str | Path | None = None) -> Profile:
+    """The profile at `root`, or the default one, with its folders made (mode 0700).
+
+    Raises StorageReadOnly, StorageFull or StorageError with a sentence.
+    """
+    profile = Profile(Path(root).expanduser().absolute()) if root else default_profile()
+    try:
+        for folder in (profile.root, profile.logs, profile.backups, profile.state):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _prove_writable(profile.state)
+        if os.name == "posix":
+            profile.root.chmod(0o700)
+    except OSError as error:
+        raise storage_error(error, profile.root) from error
+    return profile
+
+
+def _prove_writable(folder: Path) -> None:
+    probe = folder / f".write-{os.getpid()}"
+    with probe.open("wb") as file:
+        file.write(b"\0" * 4096)
+    probe.unlink()
+
+
+def storage_error(error: OSError, where: Path) -> StorageError:
+    """The sentence for an operating-system error about a file of ours."""
+    place = f"“{where}”"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StorageFull(
+            "The disk is full.",
+            f"Hearth could not write to {place}.",
+            "Free some space and try again; nothing that was saved before is lost.",
+        )
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return StorageReadOnly(
+            "Hearth may not write to its profile folder.",
+            f"The folder is {place}.",
+            "Make the folder writable, or start with another one: --profile FOLDER.",
+        )
+    if error.errno in (errno.EEXIST, errno.ENOTDIR):
+        return StorageError(
+            "The profile folder cannot be used.",
+            f"Something that is not a folder stands in the way of {place}.",
+            "Move it away, or start with another folder: --profile FOLDER.",
+        )
+    return StorageError(
+        "The profile folder cannot be used.",
+        f"The system said “{error.strerror or error}” about {place}.",
+        "Check the disk, or start with another folder: --profile FOLDER.",
+    )
+
+
+def resource(*parts: str) -> Path:
+    """A file that ships with Hearth, in a checkout, an installed wheel or a bundle alike."""
+    bundle = getattr(sys, "_MEIPASS", None)
+    if bundle is not None:
+        return Path(bundle, "resources", *parts)
+    installed = _PACKAGE / "_resources"
+    if installed.is_dir():
+        return installed.joinpath(*parts)
+    return _PACKAGE.parent.joinpath("resources", *parts)

@@ -1,0 +1,372 @@
+#!/usr/bin/env python3
+"""Hearth from a checkout: sets up what is needed, then runs, tests or measures it.
+
+    python3 dev.py run [WORDS]     open the window, or pass WORDS to the command line
+    python3 dev.py test [WORDS]    every check: format, lint, types, import contracts, tests
+    python3 dev.py bench [WORDS]   speed and memory against bare llama.cpp and an empty window
+    python3 dev.py lock            renew requirements.lock
+    python3 dev.py clean           remove the virtual environment and caches
+
+Only the standard library is used here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+LOCK = ROOT / "requirements.lock"
+STAMP = VENV / "hearth-installed.json"
+MINIMUM = (3, 11)
+
+#: Shared libraries that Qt opens on Linux, and the Debian package that holds each.
+QT_LIBRARIES = {
+    "libGL.so.1": "libgl1",
+    "libEGL.so.1": "libegl1",
+    "libfontconfig.so.1": "libfontconfig1",
+    "libdbus-1.so.3": "libdbus-1-3",
+    "libxkbcommon-x11.so.0": "libxkbcommon-x11-0",
+    "libxcb-cursor.so.0": "libxcb-cursor0",
+    "libxcb-icccm.so.4": "libxcb-icccm4",
+    "libxcb-image.so.0": "libxcb-image0",
+    "libxcb-keysyms.so.1": "libxcb-keysyms1",
+    "libxcb-randr.so.0": "libxcb-randr0",
+    "libxcb-render-util.so.0": "libxcb-render-util0",
+    "libxcb-shape.so.0": "libxcb-shape0",
+    "libxcb-sync.so.1": "libxcb-sync1",
+    "libxcb-xfixes.so.0": "libxcb-xfixes0",
+    "libxcb-xkb.so.1": "libxcb-xkb1",
+}
+
+LOCK_HEADER = (
+    "# What Hearth needs, pinned with hashes. Written by `python3 dev.py lock`.\n"
+    "# The first section runs it; the second is added to test it.\n"
+)
+SECTIONS = ("runtime", "development")
+
+
+class Stop(Exception):
+    """Something is missing that this script cannot provide; the text says how to get it."""
+
+
+def main(words: Sequence[str]) -> int:
+    """Carry out one command; returns the exit code."""
+    if sys.version_info < MINIMUM:
+        print(f"Hearth needs Python 3.11 or newer; this is {sys.version.split()[0]}.")
+        print("Install a newer one (for example from your system's package manager) and use it.")
+        return 3
+    command, rest = (words[0], list(words[1:])) if words else ("help", [])
+    commands = {"run": run, "test": test, "bench": bench, "lock": lock, "clean": clean}
+    if command not in commands:
+        print(__doc__)
+        return 0 if command in ("help", "-h", "--help") else 2
+    try:
+        return commands[command](rest)
+    except Stop as stop:
+        print(f"\n{stop}", file=sys.stderr)
+        return 3
+    except KeyboardInterrupt:
+        return 130
+
+
+def run(words: list[str]) -> int:
+    """Set up, then become Hearth."""
+    set_up(SECTIONS[:1])
+    return become([str(python()), "-m", "app", *words])
+
+
+def bench(words: list[str]) -> int:
+    """Set up, then measure."""
+    set_up(SECTIONS)
+    return become([str(python()), "-m", "tests.bench", *words])
+
+
+def test(words: list[str]) -> int:
+    """Every check in the order in which a failure is cheapest to learn of."""
+    set_up(SECTIONS)
+    tool = [str(python()), "-m"]
+    checks = [
+        ("format", [*tool, "ruff", "format", "--check", "--quiet", "."]),
+        ("lint", [*tool, "ruff", "check", "--quiet", "."]),
+        ("types", [*tool, "mypy"]),
+        ("imports", [str(python().with_name("lint-imports")), "--no-logo"]),
+        ("tests", [*tool, "pytest", *words]),
+    ]
+    for name, command in checks:
+        print(f"── {name}", flush=True)
+        started = time.monotonic()
+        code = subprocess.call(command, cwd=ROOT)
+        if code:
+            print(f"{name} failed (exit code {code}).", file=sys.stderr)
+            return code
+        print(f"   {time.monotonic() - started:.0f} s", flush=True)
+    return 0
+
+
+def clean(_: list[str]) -> int:
+    """Remove what this script and the checks have made."""
+    for folder in (
+        VENV,
+        *(ROOT / name for name in (".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis")),
+        ROOT / ".import_linter_cache",
+        *ROOT.glob("app/**/__pycache__"),
+        *ROOT.glob("tests/**/__pycache__"),
+    ):
+        shutil.rmtree(folder, ignore_errors=True)
+    return 0
+
+
+# ── set-up ────────────────────────────────────────────────────────────────────────────────
+
+
+def python() -> Path:
+    """The interpreter of the virtual environment."""
+    return VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def become(command: list[str]) -> int:
+    """Replace this process where the system can, so that signals reach the program itself."""
+    os.chdir(ROOT)
+    if os.name == "posix":
+        sys.stdout.flush()
+        os.execv(command[0], command)
+    return subprocess.call(command)
+
+
+def set_up(sections: Sequence[str]) -> None:
+    """Make the environment hold `sections` of the lock file; at once when it already does."""
+    wanted = {name: fingerprint(section_text(name)) for name in sections}
+    installed = read_stamp()
+    if all(installed.get(name) == mark for name, mark in wanted.items()):
+        return
+    provide_system_libraries()
+    create_environment()
+    for name in sections:
+        if installed.get(name) != wanted[name]:
+            install(name)
+            installed[name] = wanted[name]
+            STAMP.write_text(json.dumps(installed), encoding="utf-8")
+
+
+def section_text(name: str) -> str:
+    """The requirements of one section of the lock file."""
+    found = re.search(rf"^# \[{name}\]\n(.*?)(?=^# \[|\Z)", LOCK.read_text("utf-8"), re.M | re.S)
+    if not found:
+        raise Stop(f"requirements.lock has no section [{name}]; it was cut short. Restore it.")
+    return found.group(1)
+
+
+def fingerprint(text: str) -> str:
+    """What an installed section is known by: its text and the interpreter it is for."""
+    return hashlib.sha256(f"{sys.version}\n{text}".encode()).hexdigest()
+
+
+def read_stamp() -> dict[str, str]:
+    """Which sections the environment holds; nothing when there is none or it is broken."""
+    with contextlib.suppress(OSError, ValueError):
+        marks = json.loads(STAMP.read_text("utf-8"))
+        if python().exists() and isinstance(marks, dict):
+            return marks
+    return {}
+
+
+def create_environment() -> None:
+    """A fresh virtual environment, unless a usable one stands there."""
+    if python().exists() and read_stamp():
+        return
+    print("Setting up a virtual environment in .venv …", flush=True)
+    try:
+        venv.EnvBuilder(clear=True, with_pip=True).create(VENV)
+    except subprocess.CalledProcessError:
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        raise Stop(
+            "Python could not make a virtual environment: its venv and pip parts are missing.\n"
+            f"On Debian and Ubuntu: apt-get install python{version}-venv"
+        ) from None
+
+
+def install(section: str) -> None:
+    """Install one section of the lock file, with progress in words."""
+    need_compiler()
+    with tempfile.TemporaryDirectory() as folder:
+        requirements = Path(folder, "requirements.txt")
+        requirements.write_text(section_text(section), encoding="utf-8")
+        log = Path(VENV, f"install-{section}.log")
+        command = [str(python()), "-m", "pip", "install", "--verbose", "--no-input"]
+        command += ["--disable-pip-version-check", "--require-hashes", "-r", str(requirements)]
+        started = time.monotonic()
+        with log.open("w", encoding="utf-8", errors="replace") as record:
+            code = follow(command, record.write, Progress())
+    if code:
+        tail = "".join(log.read_text("utf-8", "replace").splitlines(keepends=True)[-25:])
+        raise Stop(f"{tail}\nInstalling failed. The whole log is {log.relative_to(ROOT)}.")
+    print(f"Installed ({time.monotonic() - started:.0f} s).", flush=True)
+
+
+def follow(command: list[str], record: object, progress: Progress) -> int:
+    """Run pip, keep its log, and show how far it is."""
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    )
+    assert process.stdout is not None and callable(record)
+    try:
+        for line in process.stdout:
+            record(line)
+            progress.line(line)
+        return process.wait()
+    except KeyboardInterrupt:
+        process.terminate()
+        process.wait()
+        raise
+    finally:
+        progress.end()
+
+
+class Progress:
+    """Turns pip's log into one line that says what is being done and how far it is."""
+
+    def __init__(self) -> None:
+        self._shown = ""
+        self._building = ""
+        self._on_terminal = sys.stdout.isatty()
+
+    def line(self, line: str) -> None:
+        """Take one line of the log."""
+        if found := re.match(r"\s*(?:Downloading|Using cached) (\S+?)-\d[\w.]*", line):
+            self.show(f"Fetching {Path(found.group(1)).name}")
+        elif found := re.search(r"Building wheel for (\S+)", line):
+            self._building = found.group(1)
+            self.show(f"Building {self._building} (llama.cpp takes about 5 minutes the first time)")
+        elif self._building and (found := re.match(r"\s*\[(\d+)/(\d+)\]", line)):
+            percent = 100 * int(found.group(1)) // int(found.group(2))
+            self.show(f"Building {self._building}: {percent - percent % 5} %")
+        elif line.startswith("Installing collected packages"):
+            self.show("Installing")
+
+    def show(self, text: str) -> None:
+        """Print `text` once: over the last one on a terminal, as a line of its own elsewhere."""
+        if text == self._shown:
+            return
+        end = "" if self._on_terminal else "\n"
+        start = "\r\x1b[K" if self._on_terminal else ""
+        print(f"{start}{text} …", end=end, flush=True)
+        self._shown = text
+
+    def end(self) -> None:
+        """Leave the line."""
+        if self._on_terminal and self._shown:
+            print("\r\x1b[K", end="", flush=True)
+
+
+def provide_system_libraries() -> None:
+    """Qt's system libraries: found, or installed as root on Debian, or named with the command."""
+    if not sys.platform.startswith("linux"):
+        return
+    packages = sorted({QT_LIBRARIES[name] for name in missing_libraries()})
+    if not packages:
+        return
+    if not apt_install(packages):
+        raise Stop(
+            "Some system libraries that the window needs are missing. Install them with:\n"
+            f"    sudo apt-get install {' '.join(packages)}\n"
+            "(the names are Debian's and Ubuntu's; other systems call them much the same)"
+        )
+    if left := list(missing_libraries()):
+        raise Stop(f"Still missing after installing: {', '.join(left)}.")
+
+
+def missing_libraries() -> Iterable[str]:
+    """The Qt libraries that the system cannot open."""
+    for name in QT_LIBRARIES:
+        try:
+            ctypes.CDLL(name)
+        except OSError:
+            yield name
+
+
+def need_compiler() -> None:
+    """llama.cpp is compiled on this machine: a C++ compiler must be there."""
+    if any(shutil.which(name) for name in ("c++", "g++", "clang++", "cl")):
+        return
+    if sys.platform.startswith("linux") and apt_install(["build-essential"]):
+        return
+    hint = {
+        "darwin": "xcode-select --install",
+        "win32": "winget install Microsoft.VisualStudio.2022.BuildTools",
+    }.get(sys.platform, "sudo apt-get install build-essential")
+    raise Stop(f"A C++ compiler is needed to build llama.cpp. Install one with:\n    {hint}")
+
+
+def apt_install(packages: list[str]) -> bool:
+    """Install Debian packages; False where that is not possible (not Debian, not root)."""
+    if os.name != "posix" or os.geteuid() != 0 or not shutil.which("apt-get"):
+        return False
+    print(f"Installing system packages: {' '.join(packages)} …", flush=True)
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    quiet = {"stdout": subprocess.DEVNULL, "env": environment}
+    install_command = ["apt-get", "install", "-y", "--no-install-recommends", *packages]
+    for command in (install_command, ["apt-get", "update"], install_command):
+        code = subprocess.call(command, **quiet)  # type: ignore[call-overload]
+        if code == 0 and command is install_command:
+            return True
+    return False
+
+
+# ── the lock file ─────────────────────────────────────────────────────────────────────────
+
+
+def lock(_: list[str]) -> int:
+    """Resolve pyproject.toml for Python 3.11 and later on all systems and write the lock file."""
+    with tempfile.TemporaryDirectory() as folder:
+        uv = lock_tool(Path(folder, "tools"))
+        runtime = resolve(uv, [])
+        pinned = Path(folder, "runtime.txt")
+        pinned.write_text(runtime, encoding="utf-8")
+        both = resolve(uv, ["--extra", "development", "--constraints", str(pinned)])
+    known = set(entries(runtime))
+    added = "".join(entry for entry in entries(both) if entry not in known)
+    text = f"{LOCK_HEADER}# [runtime]\n{runtime}# [development]\n{added}"
+    if "://" in text:
+        raise Stop("The resolver named an address; the lock file was left as it was.")
+    LOCK.write_text(text, encoding="utf-8")
+    print(f"requirements.lock: {len(known)} packages to run, {len(list(entries(added)))} to test.")
+    return 0
+
+
+def lock_tool(folder: Path) -> str:
+    """uv in an environment of its own."""
+    venv.EnvBuilder(with_pip=True).create(folder)
+    scripts = folder / ("Scripts" if os.name == "nt" else "bin")
+    subprocess.check_call([str(scripts / "python"), "-m", "pip", "install", "--quiet", "uv"])
+    return str(scripts / "uv")
+
+
+def resolve(uv: str, words: list[str]) -> str:
+    """The pinned requirements with hashes, without comments."""
+    command = [uv, "pip", "compile", "--universal", "--generate-hashes", "--no-header", "--quiet"]
+    command += ["--no-annotate", "--python-version", ".".join(map(str, MINIMUM))]
+    command += [*words, "pyproject.toml"]
+    return subprocess.check_output(command, cwd=ROOT, text=True)
+
+
+def entries(text: str) -> Iterable[str]:
+    """The requirements of `text`, each with its hash lines."""
+    return re.findall(r"^[A-Za-z0-9].*?\n(?=[A-Za-z0-9#]|\Z)", text, re.M | re.S)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
