@@ -1,0 +1,1 @@
+"""Turns of a conversation: history, request, stream, stored answer."""
