@@ -1,0 +1,1 @@
+"""Tests of Hearth; see app/ARCHITECTURE.md for how they are laid out."""
