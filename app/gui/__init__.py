@@ -1,0 +1,1 @@
+"""The window: one face of the services, and the only place that knows Qt."""

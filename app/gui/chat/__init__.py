@@ -1,0 +1,1 @@
+"""The chat page: conversations at the left, the transcript, the composer."""

@@ -1,0 +1,70 @@
+"""What the window is handed by the composition root. Plain data, made before Qt starts.
+
+Names types only: nothing heavy is imported for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from app.foundation.errors import HearthError
+from app.foundation.paths import Profile
+
+if TYPE_CHECKING:
+    from app.chat.session import ChatService
+    from app.conversations.repository import Repository
+    from app.inference.service import InferenceService
+    from app.metrics.recorder import Recorder
+    from app.settings.file import SettingsFile
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One line of what was found on this computer or of this program, in words."""
+
+    label: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CloseStep:
+    """One stage of shutting down: `close(deadline_s)` says whether it ended in time.
+
+    Runs off the GUI thread; steps run in the order given.
+    """
+
+    name: str
+    close: Callable[[float], bool]
+
+
+def _nothing() -> None:
+    return None
+
+
+@dataclass(slots=True)
+class GuiServices:
+    """The services, and what the start found.
+
+    `notices` are shown as quiet banners. `after_first_paint` is called on the GUI thread when
+    the window is visible and must return at once: it starts loading what is heavy elsewhere.
+    `machine_facts` and `runtime_facts` start (or repeat) their look-up on another thread.
+    `restore_backup`, where the database was damaged, brings the newest backup back.
+    """
+
+    profile: Profile
+    settings: SettingsFile
+    repository: Repository
+    chat: ChatService
+    inference: InferenceService
+    recorder: Recorder
+    notices: list[HearthError] = field(default_factory=list)
+    safe_mode: bool = False
+    open_model: str | None = None
+    after_first_paint: Callable[[], None] = _nothing
+    machine_facts: Callable[[], Future[Sequence[Fact]]] | None = None
+    runtime_facts: Callable[[], Future[Sequence[Fact]]] | None = None
+    restore_backup: Callable[[], Future[None]] | None = None
+    close_steps: list[CloseStep] = field(default_factory=list)

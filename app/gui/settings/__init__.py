@@ -1,0 +1,1 @@
+"""The settings page: every declared option, and what is worth knowing about this Hearth."""

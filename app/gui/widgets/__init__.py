@@ -1,0 +1,1 @@
+"""Parts of the window without product knowledge. GUI thread only."""

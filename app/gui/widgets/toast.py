@@ -1,0 +1,144 @@
+"""The bar at the bottom that says what happened and may offer one action. GUI thread.
+
+One at a time; it goes by itself unless it tells of an error. Knows nothing of its text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer
+from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QEnterEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
+
+from app.gui import theme
+from app.gui.widgets.buttons import IconButton, TextButton
+from app.gui.widgets.plain import PlainLabel
+
+WIDTH_PX = 560
+STAYS_MS = 6_000
+STAYS_WITH_ACTION_MS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What a toast or banner says: a title, an explanation, and at most one thing to do.
+
+    `lasting` stays until it is closed.
+    """
+
+    title: str
+    detail: str = ""
+    action: str = ""
+    act: Callable[[], None] | None = None
+    lasting: bool = False
+
+
+class Toast(QFrame):
+    """Floats over its parent, centred at the bottom. A newer notice takes an older one's place."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._over = parent
+        self._row = QHBoxLayout(self)
+        self.setProperty("kind", "toast")
+        self.setAccessibleName(self.tr("Message"))
+        self._notice: Notice | None = None
+        self._title = PlainLabel(role="strong")
+        self._detail = PlainLabel(role="muted", selectable=True)
+        self._action = TextButton("", "link")
+        self._action.clicked.connect(self._take_action)
+        self._close = IconButton("x", self.tr("Close"))
+        self._close.clicked.connect(self.dismiss)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self.dismiss)
+        self._arrange()
+        parent.installEventFilter(self)
+        self.hide()
+
+    @property
+    def notice(self) -> Notice | None:
+        """What is shown now."""
+        return self._notice
+
+    def show_notice(self, notice: Notice) -> None:
+        """Show a notice now; the old one goes."""
+        self._notice = notice
+        self._title.setText(notice.title)
+        self._detail.setText(notice.detail)
+        self._detail.setVisible(bool(notice.detail))
+        self._action.setText(notice.action)
+        self._action.setAccessibleName(notice.action)
+        self._action.setVisible(bool(notice.action))
+        self._place()
+        self.show()
+        self.raise_()
+        self._count_down()
+        announce(self, " ".join(part for part in (notice.title, notice.detail) if part))
+
+    def dismiss(self) -> None:
+        """Put it away without taking its action."""
+        self._timer.stop()
+        self._notice = None
+        self.hide()
+
+    def take_action(self) -> bool:
+        """Do what the notice offers, as if its button were pressed; False if it offers nothing."""
+        if self._notice is None or self._notice.act is None:
+            return False
+        self._take_action()
+        return True
+
+    def enterEvent(self, event: QEnterEvent) -> None:
+        """Nobody is hurried while the pointer rests on it."""
+        self._timer.stop()
+        super().enterEvent(event)
+
+    def leaveEvent(self, event: QEvent) -> None:
+        self._count_down()
+        super().leaveEvent(event)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Resize and self.isVisible():
+            self._place()
+        return super().eventFilter(watched, event)
+
+    def _arrange(self) -> None:
+        words = QVBoxLayout()
+        words.setSpacing(theme.SPACE_4)
+        words.addWidget(self._title)
+        words.addWidget(self._detail)
+        row = self._row
+        row.setContentsMargins(theme.SPACE_16, theme.SPACE_8, theme.SPACE_8, theme.SPACE_8)
+        row.setSpacing(theme.SPACE_8)
+        row.addLayout(words, 1)
+        row.addWidget(self._action, 0, Qt.AlignmentFlag.AlignVCenter)
+        row.addWidget(self._close, 0, Qt.AlignmentFlag.AlignVCenter)
+
+    def _count_down(self) -> None:
+        if self._notice is None or self._notice.lasting:
+            self._timer.stop()
+            return
+        self._timer.start(STAYS_WITH_ACTION_MS if self._notice.action else STAYS_MS)
+
+    def _take_action(self) -> None:
+        act = self._notice.act if self._notice else None
+        self.dismiss()
+        if act is not None:
+            act()
+
+    def _place(self) -> None:
+        width = min(WIDTH_PX, self._over.width() - 2 * theme.SPACE_16)
+        self.setFixedWidth(width)
+        self._row.invalidate()
+        self.resize(width, self._row.totalHeightForWidth(width))
+        left = (self._over.width() - width) // 2
+        self.move(left, self._over.height() - self.height() - theme.SPACE_16)
+
+
+def announce(widget: QWidget, text: str) -> None:
+    """Tell a screen reader something that appeared without taking the focus."""
+    if QAccessible.isActive():
+        QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(widget, text))
