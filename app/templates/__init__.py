@@ -1,0 +1,1 @@
+"""Chat templates: messages become the text a model was trained to read."""
