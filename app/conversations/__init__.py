@@ -1,0 +1,1 @@
+"""Conversations, their turns and branches. Knows neither generation nor Qt."""

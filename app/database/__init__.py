@@ -1,0 +1,1 @@
+"""One SQLite file on one thread, opened whatever has happened to it. Knows no tables."""

@@ -1,0 +1,200 @@
+"""Copies of the database: made in small steps, verified by opening, thinned out with age.
+
+Runs on any thread but the GUI's and the database's; reads the live file through a connection of
+its own. A copy has its final name only once it was verified, so every name is a good copy.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import logging
+import os
+import re
+import shutil
+import sqlite3
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+
+from app.database.header import APPLICATION_ID, read_header
+
+log = logging.getLogger(__name__)
+
+DAILY_KEPT = 7
+WEEKLY_KEPT = 4
+UPGRADES_KEPT = 3
+PAGES_PER_STEP = 64
+PAUSE_S = 0.002
+SPARE_BYTES = 256 << 20
+
+_DAILY = re.compile(r"hearth-(\d{4}-\d{2}-\d{2})\.db")
+_UPGRADE = re.compile(r"hearth-before-upgrade-(\d+)-(\d{4}-\d{2}-\d{2})(?:-\d+)?\.db")
+_KEPT = re.compile(r"hearth-(\d{4}-\d{2}-\d{2})-kept(?:-\d+)?\.db")
+
+
+class BackupStopped(Exception):
+    """Closing cut a copy short; nothing was left behind."""
+
+
+def daily_name(day: dt.date) -> str:
+    return f"hearth-{day.isoformat()}.db"
+
+
+def copy(
+    source: Path,
+    target: Path,
+    *,
+    stop: threading.Event | None = None,
+    pause_s: float = PAUSE_S,
+) -> Path:
+    """A verified copy of the live database `source` under the new name `target`.
+
+    Reads one state of the data while others go on writing. Raises BackupStopped when `stop` is
+    set, sqlite3.Error or OSError; leaves nothing behind then.
+    """
+    part = target.with_name(f"{target.name}.{os.getpid()}.part")
+    try:
+        os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        with contextlib.closing(_open_for_reading(source)) as live:
+            live.execute("BEGIN")
+            live.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            with contextlib.closing(sqlite3.connect(part, isolation_level=None)) as copied:
+                _step_through(live, copied, stop, pause_s)
+                copied.execute("PRAGMA journal_mode = DELETE")
+        if not is_sound(part):
+            raise sqlite3.DatabaseError(f"the copy of {source.name} does not verify")
+        _sync(part)
+        part.replace(target)
+        _sync(target.parent)
+    finally:
+        part.unlink(missing_ok=True)
+    return target
+
+
+def _open_for_reading(source: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"{source.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None
+    )
+    connection.execute("PRAGMA busy_timeout = 5000")
+    return connection
+
+
+def _step_through(
+    live: sqlite3.Connection,
+    copied: sqlite3.Connection,
+    stop: threading.Event | None,
+    pause_s: float,
+) -> None:
+    stop = stop or threading.Event()
+
+    def after_step(_status: int, _remaining: int, _total: int) -> None:
+        if stop.wait(pause_s) if pause_s else stop.is_set():
+            raise BackupStopped
+
+    live.backup(copied, pages=PAGES_PER_STEP, progress=after_step)
+
+
+def is_sound(path: Path, migrations_known: int | None = None) -> bool:
+    """Whether a copy opens as Hearth's database, passes SQLite's full check, and is not too new."""
+    header = read_header(path)
+    if header is None or header.application_id != APPLICATION_ID:
+        return False
+    if migrations_known is not None and header.user_version > migrations_known:
+        return False
+    try:
+        uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+        with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
+            verdict = connection.execute("PRAGMA integrity_check(1)").fetchone()
+            return bool(verdict == ("ok",))
+    except sqlite3.Error:
+        return False
+
+
+def has_space(source: Path, folder: Path) -> bool:
+    """Whether a copy leaves the disk enough to go on working."""
+    return shutil.disk_usage(folder).free > source.stat().st_size + SPARE_BYTES
+
+
+def stored(folder: Path) -> list[Path]:
+    """Every copy in `folder`, the newest first; by name, unopened."""
+    found: list[tuple[str, int, Path]] = []
+    for path in _files(folder):
+        for rank, pattern in enumerate((_UPGRADE, _KEPT, _DAILY)):
+            if match := pattern.fullmatch(path.name):
+                found.append((match.groups()[-1], rank, path))
+    return [path for _, _, path in sorted(found, reverse=True)]
+
+
+def newest(folder: Path, migrations_known: int) -> Path | None:
+    """The newest copy that this Hearth can restore; each is opened until one is sound."""
+    return next((path for path in stored(folder) if is_sound(path, migrations_known)), None)
+
+
+def keep(path: Path) -> Path:
+    """Give a daily copy a name that thinning out never touches."""
+    match = _DAILY.fullmatch(path.name)
+    return path.replace(unused(path.with_name(path.stem + "-kept.db"))) if match else path
+
+
+def upgrade_name(version: int, day: dt.date) -> str:
+    return f"hearth-before-upgrade-{version}-{day.isoformat()}.db"
+
+
+def unused(path: Path) -> Path:
+    """`path`, or the same with a number where something of that name stands already."""
+    candidate, number = path, 1
+    while candidate.exists():
+        number += 1
+        candidate = path.with_name(f"{path.stem}-{number}{path.suffix}")
+    return candidate
+
+
+def thin_out(folder: Path) -> list[Path]:
+    """Delete what age makes superfluous, after a new copy was verified; what was deleted.
+
+    Stays: the newest of each of the last 7 days that have one, the newest of each of the 4 weeks
+    before, 3 copies from before upgrades, and everything `keep` was called for.
+    """
+    names = {path.name: path for path in _files(folder)}
+    days = sorted((m.group(1) for m in map(_DAILY.fullmatch, names) if m is not None), reverse=True)
+    upgrades = sorted(
+        ((m.group(2), name) for name in names if (m := _UPGRADE.fullmatch(name)) is not None),
+        reverse=True,
+    )
+    doomed = [names[f"hearth-{day}.db"] for day in _superfluous(days)]
+    doomed += [names[name] for _, name in upgrades[UPGRADES_KEPT:]]
+    for path in doomed:
+        path.unlink()
+    return doomed
+
+
+def _superfluous(days: list[str]) -> Iterable[str]:
+    weeks: set[tuple[int, int]] = set()
+    for day in days[DAILY_KEPT:]:
+        try:
+            week = dt.date.fromisoformat(day).isocalendar()[:2]
+        except ValueError:
+            continue
+        if week in weeks or len(weeks) == WEEKLY_KEPT:
+            yield day
+        else:
+            weeks.add(week)
+
+
+def _files(folder: Path) -> list[Path]:
+    try:
+        return [path for path in folder.iterdir() if path.is_file()]
+    except FileNotFoundError:
+        return []
+
+
+def _sync(path: Path) -> None:
+    """Make a file's content, or a folder's names, survive a power cut."""
+    if path.is_dir() and os.name == "nt":
+        return
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

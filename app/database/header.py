@@ -1,0 +1,87 @@
+"""What a database file says of itself, read without opening it: version, owner, page size.
+
+Pure reading of bytes, so that a file of a later Hearth is never touched. Layout from
+https://www.sqlite.org/fileformat2.html, sections 1.3 and 4.1.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+MAGIC = b"SQLite format 3\0"
+APPLICATION_ID = int.from_bytes(b"Hrth")
+
+_WAL_HEADER_BYTES = 32
+_FRAME_HEADER_BYTES = 24
+_PAGE_ONE_BYTES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class FileHeader:
+    """`user_version` is the number of migrations applied; 0 in a new file."""
+
+    page_bytes: int
+    user_version: int
+    application_id: int
+
+
+def wal_of(path: Path) -> Path:
+    """The write-ahead log beside a database."""
+    return path.with_name(path.name + "-wal")
+
+
+def shm_of(path: Path) -> Path:
+    """The index of the write-ahead log beside a database."""
+    return path.with_name(path.name + "-shm")
+
+
+def read_header(path: Path) -> FileHeader | None:
+    """The header as the next reader would see it, the write-ahead log included.
+
+    None where there is no file, an empty one, or one that is no SQLite database.
+    """
+    try:
+        with path.open("rb") as file:
+            first = file.read(_PAGE_ONE_BYTES)
+    except FileNotFoundError:
+        return None
+    header = _parse(first)
+    if header is None:
+        return None
+    return _parse(_page_one_in(wal_of(path), header.page_bytes)) or header
+
+
+def _parse(first: bytes) -> FileHeader | None:
+    if len(first) < _PAGE_ONE_BYTES or not first.startswith(MAGIC):
+        return None
+    page_bytes = int.from_bytes(first[16:18])
+    version, owner = struct.unpack(">4xI4xI", first[56:72])
+    return FileHeader(65536 if page_bytes == 1 else page_bytes, version, owner)
+
+
+def _page_one_in(wal: Path, page_bytes: int) -> bytes:
+    """The head of page 1 in the last committed transaction of the log that holds one."""
+    try:
+        file = wal.open("rb")
+    except FileNotFoundError:
+        return b""
+    committed = pending = b""
+    with file:
+        header = file.read(_WAL_HEADER_BYTES)
+        if len(header) < _WAL_HEADER_BYTES or int.from_bytes(header[8:12]) != page_bytes:
+            return b""
+        salts = header[16:24]
+        while len(frame := file.read(_FRAME_HEADER_BYTES)) == _FRAME_HEADER_BYTES:
+            number, size_after_commit = struct.unpack(">II", frame[:8])
+            if frame[8:16] != salts:
+                break
+            if number == 1:
+                pending = file.read(_PAGE_ONE_BYTES)
+                file.seek(page_bytes - len(pending), 1)
+            else:
+                file.seek(page_bytes, 1)
+            if size_after_commit:
+                committed = pending
+    return committed

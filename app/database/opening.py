@@ -1,0 +1,241 @@
+"""From a path to a connection, whatever state the file is in. Runs on the database thread.
+
+Sound files are brought up to date; damaged ones are kept aside whole and replaced by a fresh
+one with all that can be read; newer ones are left untouched. Does not know what rows mean.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import logging
+import os
+import sqlite3
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.database import backups, salvage
+from app.database.faults import is_damage, translate
+from app.database.header import APPLICATION_ID, read_header, shm_of, wal_of
+from app.database.migrations import Migration, migrate, too_new
+from app.foundation.errors import DatabaseDamaged, HearthError, StorageFull, StorageReadOnly
+
+log = logging.getLogger(__name__)
+
+BUSY_TIMEOUT_MS = 5000
+LOG_LIMIT_BYTES = 16 << 20
+CHECKED_AT_ONCE_BYTES = 64 << 20
+
+_PRAGMAS = (
+    f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",
+    "PRAGMA trusted_schema = OFF",
+    "PRAGMA cell_size_check = ON",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA temp_store = MEMORY",
+)
+_DURABLE = (
+    "PRAGMA synchronous = FULL",
+    f"PRAGMA journal_size_limit = {LOG_LIMIT_BYTES}",
+    # On macOS a plain fsync leaves data in the drive's cache.
+    "PRAGMA fullfsync = ON",
+    "PRAGMA checkpoint_fullfsync = ON",
+)
+
+
+class _Damage(Exception):
+    """What a check of the file found."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """An open connection and what a person should know about how it came to be."""
+
+    connection: sqlite3.Connection
+    notice: HearthError | None = None
+    newest_backup: Path | None = None
+
+
+def open_file(path: Path, migrations: Sequence[Migration], folder: Path) -> Opening:
+    """Open `path`, with backups in `folder`. Raises what `Database.open` says."""
+    header = read_header(path)
+    if header is not None and header.user_version > len(migrations):
+        raise too_new(header.user_version, len(migrations))
+    try:
+        _refuse_remains(path, folder)
+        connection = _open_sound(path, migrations, folder)
+    except _Damage as damage:
+        return _start_afresh(path, migrations, folder, str(damage))
+    except sqlite3.Error as error:
+        if is_damage(error):
+            return _start_afresh(path, migrations, folder, str(error))
+        return _open_frozen(path, migrations, translate(error, path))
+    except OSError as error:
+        return _open_frozen(path, migrations, translate(error, path))
+    return Opening(connection)
+
+
+def ask_for_check(path: Path) -> None:
+    """Leave word that damage was met, so that the next opening checks all of the file."""
+    with contextlib.suppress(OSError):
+        _word(path).touch(mode=0o600)
+
+
+def _word(path: Path) -> Path:
+    return path.with_name(path.name + "-check")
+
+
+def _refuse_remains(path: Path, folder: Path) -> None:
+    """SQLite would make a fresh file in place of a lost one, and throw its log away."""
+    if path.exists() and path.stat().st_size > 0:
+        return
+    log_file = wal_of(path)
+    if log_file.exists() and log_file.stat().st_size > 0:
+        raise _Damage("the file is gone, only its log is left")
+    if backups.stored(folder):
+        raise _Damage("the file is empty" if path.exists() else "the file is gone")
+
+
+def _open_sound(path: Path, migrations: Sequence[Migration], folder: Path) -> sqlite3.Connection:
+    _make_private(path)
+    connection = _connect(path)
+    try:
+        _check(connection, path)
+        mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+        if mode != "wal":
+            log.warning("database: this folder does not allow a write-ahead log (%s)", mode)
+        for pragma in _DURABLE:
+            connection.execute(pragma)
+        migrate(connection, migrations, lambda version: _save_before(path, folder, version))
+        _word(path).unlink(missing_ok=True)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _connect(path: Path, options: str = "") -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}{options}", uri=True, isolation_level=None
+    )
+    # Bytes that are no UTF-8 must reach the reader of the row, not end the whole query.
+    connection.text_factory = _readable
+    try:
+        for pragma in _PRAGMAS:
+            connection.execute(pragma)
+        if sys.version_info >= (3, 12):
+            connection.setconfig(sqlite3.SQLITE_DBCONFIG_DEFENSIVE, True)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _readable(stored: bytes) -> str:
+    return stored.decode("utf-8", "surrogateescape")
+
+
+def _make_private(path: Path) -> None:
+    """The file with mode 0600, which its log and index inherit."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        if os.name == "posix":
+            for file in (path, wal_of(path), shm_of(path)):
+                with contextlib.suppress(FileNotFoundError):
+                    if file.stat().st_mode & 0o077:
+                        file.chmod(0o600)
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise when the file is damaged or another program's. A large file is checked in depth
+    only after damage was met; the daily copy is checked in full anyway."""
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    owner = connection.execute("PRAGMA application_id").fetchone()[0]
+    tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+    if owner != APPLICATION_ID and (owner != 0 or version != 0 or tables != 0):
+        raise _Damage("the file belongs to another program")
+    if owner == APPLICATION_ID and version == 0:
+        raise _Damage("the file does not say its version")
+    if _word(path).exists():
+        depth = "integrity_check"
+    elif path.stat().st_size <= CHECKED_AT_ONCE_BYTES:
+        depth = "quick_check"
+    else:
+        return
+    verdict = connection.execute(f"PRAGMA {depth}(1)").fetchone()[0]
+    if verdict != "ok":
+        raise _Damage(str(verdict))
+
+
+def _save_before(path: Path, folder: Path, version: int) -> None:
+    today = dt.datetime.now(dt.UTC).date()
+    target = backups.unused(folder / backups.upgrade_name(version, today))
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    backups.copy(path, target, pause_s=0)
+
+
+def _open_frozen(path: Path, migrations: Sequence[Migration], reason: BaseException) -> Opening:
+    """What is stored can still be read on a full disk or in a folder that may not be written."""
+    header = read_header(path)
+    if not isinstance(reason, (StorageFull, StorageReadOnly)) or header is None:
+        raise reason
+    if header.user_version != len(migrations):
+        raise reason
+    log_file = wal_of(path)
+    is_folded = not log_file.exists() or log_file.stat().st_size == 0
+    try:
+        connection = _connect(path, "?mode=ro&immutable=1" if is_folded else "?mode=ro")
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    except sqlite3.Error as error:
+        raise reason from error
+    return Opening(connection, reason)
+
+
+def _start_afresh(path: Path, migrations: Sequence[Migration], folder: Path, what: str) -> Opening:
+    moved = _set_aside(path)
+    try:
+        connection = _open_sound(path, migrations, folder)
+    except BaseException:
+        for file in (path, wal_of(path), shm_of(path)):
+            file.unlink(missing_ok=True)
+        for file, aside in moved.items():
+            aside.replace(file)
+        raise
+    newest = backups.newest(folder, len(migrations))
+    if newest is not None:
+        newest = backups.keep(newest)
+    saved = salvage.save_rows(moved.get(path), moved.get(wal_of(path)), connection)
+    log.error("database: damaged (%s); kept as %s; %s", what, moved.get(path), saved)
+    return Opening(connection, _notice(path, moved, what, saved, newest), newest)
+
+
+def _set_aside(path: Path) -> dict[Path, Path]:
+    """Rename the file, its log and its index to a dated name; original to new name."""
+    stamp = dt.datetime.now(dt.UTC).strftime("%Y-%m-%d-%H%M%S")
+    base = backups.unused(path.with_name(f"{path.stem}-damaged-{stamp}{path.suffix}"))
+    pairs = {path: base, wal_of(path): wal_of(base), shm_of(path): shm_of(base)}
+    moved: dict[Path, Path] = {}
+    for file, aside in pairs.items():
+        if file.exists():
+            file.replace(aside)
+            moved[file] = aside
+    return moved
+
+
+def _notice(
+    path: Path,
+    moved: dict[Path, Path],
+    what: str,
+    saved: salvage.Saved,
+    newest: Path | None,
+) -> DatabaseDamaged:
+    kept = f" The damaged file was kept as {moved[path].name}." if path in moved else ""
+    return DatabaseDamaged(
+        "Some of your chats may be missing.",
+        f"The file they are stored in, {path.name}, was damaged ({what}).{kept} {saved.sentence()}",
+        f"The newest backup is {newest.name}: restore it to bring back what is missing."
+        if newest
+        else "There is no backup yet; from now on Hearth makes one every day.",
+    )

@@ -1,0 +1,1 @@
+"""What was measured while Hearth ran. Knows neither charts nor llama.cpp."""

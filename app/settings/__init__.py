@@ -1,0 +1,1 @@
+"""Settings: every option declared once, one file that survives anything. Knows no widgets."""
