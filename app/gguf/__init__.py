@@ -1,0 +1,1 @@
+"""GGUF files: what a header says, whether it can be trusted, and what follows for memory."""

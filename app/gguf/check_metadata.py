@@ -1,0 +1,210 @@
+"""Whether the numbers of a header can describe a model: ranges, and how they fit together.
+
+The bounds are those at which llama.cpp asserts (its src/llama-model.cpp, load_hparams), or far
+beyond any real model. Pure; knows nothing of tensors or tokens.
+"""
+
+from __future__ import annotations
+
+import math
+from array import array
+
+from app.gguf.architectures import WITHOUT_ROPE
+from app.gguf.header import Header
+from app.gguf.reader import invalid
+
+MAX_LAYERS = 512  # LLAMA_MAX_LAYERS
+MAX_EXPERTS = 1024  # LLAMA_MAX_EXPERTS
+MAX_CONTEXT = 1 << 24
+MAX_WIDTH = 1 << 18
+
+#: Whole numbers: key (without the architecture) -> smallest, largest sensible value.
+WHOLE: dict[str, tuple[int, int]] = {
+    "context_length": (1, MAX_CONTEXT),
+    "embedding_length": (1, MAX_WIDTH),
+    "embedding_length_out": (0, MAX_WIDTH),
+    "block_count": (1, MAX_LAYERS),
+    "vocab_size": (0, 1 << 22),
+    "nextn_predict_layers": (0, MAX_LAYERS),
+    "leading_dense_block_count": (0, 1 << 16),
+    "expert_count": (0, MAX_EXPERTS),
+    "expert_shared_count": (0, MAX_EXPERTS),
+    "expert_group_count": (0, MAX_EXPERTS),
+    "expert_group_used_count": (0, MAX_EXPERTS),
+    "expert_shared_feed_forward_length": (0, 1 << 22),
+    "attention.key_length": (1, 1 << 16),
+    "attention.value_length": (1, 1 << 16),
+    "attention.key_length_swa": (1, 1 << 16),
+    "attention.value_length_swa": (1, 1 << 16),
+    "attention.key_length_mla": (1, 1 << 16),
+    "attention.value_length_mla": (1, 1 << 16),
+    "attention.q_lora_rank": (0, MAX_WIDTH),
+    "attention.kv_lora_rank": (0, MAX_WIDTH),
+    "attention.sliding_window": (0, (1 << 31) - 1),
+    "rope.dimension_count": (0, 1 << 16),
+    "rope.dimension_count_swa": (0, 1 << 16),
+    "rope.scaling.original_context_length": (0, (1 << 31) - 1),
+    "pooling_type": (0, 4),
+    "ssm.conv_kernel": (1, 1 << 12),
+    "ssm.inner_size": (1, 1 << 20),
+    "ssm.state_size": (1, 1 << 16),
+    "ssm.time_step_rank": (0, 1 << 20),
+    "ssm.group_count": (0, 1 << 16),
+    "shortconv.l_cache": (1, 1 << 12),
+    "wkv.head_size": (1, 1 << 16),
+    "token_shift_count": (1, 16),
+}
+
+#: Whole numbers that may differ from layer to layer: one number, or a list of one a layer.
+PER_LAYER: dict[str, int] = {
+    "attention.head_count": 1 << 16,
+    "attention.head_count_kv": 1 << 16,
+    "feed_forward_length": 1 << 22,
+    "expert_feed_forward_length": 1 << 22,
+    "expert_used_count": MAX_EXPERTS,
+}
+REQUIRED = ("context_length", "embedding_length", "block_count")
+ROPE_SCALINGS = ("none", "linear", "yarn", "longrope")
+
+
+def check_metadata(header: Header) -> int:
+    """Refuse impossible numbers; returns how many layers the header declares."""
+    for suffix in REQUIRED:
+        if header.own(suffix) not in header.metadata:
+            raise invalid(header.path, f"Its header has no {header.own(suffix)}.")
+    for suffix, (least, most) in WHOLE.items():
+        _check_whole(header, header.own(suffix), least, most)
+    n_layers = header.whole(header.own("block_count"))
+    for suffix, most in PER_LAYER.items():
+        _check_per_layer(header, header.own(suffix), n_layers, most)
+    _check_fractions(header)
+    _check_layers_left(header, n_layers)
+    _check_experts(header, n_layers)
+    _check_heads(header, n_layers)
+    _check_rope(header)
+    return n_layers
+
+
+def per_layer(header: Header, suffix: str, n_layers: int, default: int = 0) -> tuple[int, ...]:
+    """The whole numbers under `suffix`, one a layer, whether stored as one or as a list."""
+    value = header.metadata.get(header.own(suffix))
+    if isinstance(value, array):
+        return tuple(int(item) for item in value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return (value,) * n_layers
+    return (default,) * n_layers
+
+
+def _check_whole(header: Header, key: str, least: int, most: int) -> None:
+    if key not in header.metadata:
+        return
+    if header.types[key] != "u32":
+        raise invalid(header.path, f"The value of {key} has the wrong type.")
+    value = header.whole(key)
+    if not least <= value <= most:
+        raise invalid(
+            header.path, f"The value of {key} is {value:,}; {least:,} to {most:,} make sense."
+        )
+
+
+def _check_per_layer(header: Header, key: str, n_layers: int, most: int) -> None:
+    value = header.metadata.get(key)
+    if value is None:
+        return
+    if not isinstance(value, array):
+        _check_whole(header, key, 0, most)
+        return
+    if header.types[key] not in ("[u32]", "[i32]"):
+        raise invalid(header.path, f"The list {key} has elements of the wrong type.")
+    if len(value) != n_layers:
+        raise invalid(
+            header.path,
+            f"The list {key} has {len(value):,} entries for a model of {n_layers} layers.",
+        )
+    if n_layers and not (min(value) >= 0 and max(value) <= most):
+        raise invalid(header.path, f"An entry of {key} is out of range.")
+
+
+def _check_fractions(header: Header) -> None:
+    """Every single fraction of the model itself must be finite; epsilons small and positive."""
+    prefix = header.own("")
+    for key, kind in header.types.items():
+        if kind not in ("f32", "f64") or not key.startswith(prefix):
+            continue
+        value = header.number(key)
+        if value is None or not math.isfinite(value):
+            raise invalid(header.path, f"The value of {key} is not a finite number.")
+        if key.endswith("epsilon") and not 0.0 < value < 0.1:
+            raise invalid(header.path, f"The value of {key} is {value:g}; it must be tiny.")
+
+
+def _check_layers_left(header: Header, n_layers: int) -> None:
+    n_predict = header.whole(header.own("nextn_predict_layers"))
+    if n_predict >= n_layers and n_predict:
+        raise invalid(header.path, f"{n_predict} of its {n_layers} layers only look ahead.")
+
+
+def _check_experts(header: Header, n_layers: int) -> None:
+    """The conditions load_hparams asserts."""
+    count = header.whole(header.own("expert_count"))
+    used = max(per_layer(header, "expert_used_count", n_layers), default=0)
+    groups = header.whole(header.own("expert_group_count"))
+    groups_used = header.whole(header.own("expert_group_used_count"))
+    if count <= 1 and header.architecture in ("hunyuan-dense", "hunyuan_vl"):
+        return
+    if used > count or (count and not used):
+        raise invalid(header.path, f"It uses {used:,} experts at a time and has {count:,}.")
+    if groups and (groups >= count or count % groups):
+        raise invalid(header.path, f"Its {count:,} experts form {groups:,} groups.")
+    if groups > 1 and not 0 < groups_used < groups:
+        raise invalid(header.path, f"It uses {groups_used:,} of its {groups:,} expert groups.")
+
+
+def _check_heads(header: Header, n_layers: int) -> None:
+    heads = per_layer(header, "attention.head_count", n_layers)
+    kv_heads = heads
+    if header.own("attention.head_count_kv") in header.metadata:
+        kv_heads = per_layer(header, "attention.head_count_kv", n_layers)
+    width = header.whole(header.own("embedding_length"))
+    if heads and heads[0] > width:
+        raise invalid(header.path, f"It has {heads[0]:,} attention heads on a width of {width:,}.")
+    for layer, (n_head, n_head_kv) in enumerate(zip(heads, kv_heads, strict=True)):
+        if n_head and n_head_kv and n_head % n_head_kv:
+            raise invalid(
+                header.path,
+                f"Layer {layer} has {n_head} attention heads on {n_head_kv} key-value heads, "
+                "which does not divide.",
+            )
+
+
+def _check_rope(header: Header) -> None:
+    if header.architecture in WITHOUT_ROPE:
+        return
+    scaling = header.text(header.own("rope.scaling.type"))
+    if scaling is not None and scaling not in ROPE_SCALINGS:
+        raise invalid(header.path, f"Its rope scaling “{scaling[:40]}” is unknown.")
+    for suffix in ("rope.freq_base", "rope.freq_base_swa"):
+        base = header.number(header.own(suffix))
+        if base is not None and base <= 0:
+            raise invalid(header.path, f"The value of {header.own(suffix)} is {base:g}.")
+    for suffix, head in (
+        ("rope.dimension_count", head_width(header)),
+        ("rope.dimension_count_swa", head_width(header, "key_length_swa")),
+    ):
+        turned = header.whole(header.own(suffix))
+        if turned % 2 or (head and turned > head):
+            raise invalid(
+                header.path, f"It turns {turned} of the {head} numbers of an attention head."
+            )
+
+
+def head_width(header: Header, suffix: str = "key_length") -> int:
+    """Numbers in one attention head: what the header says, or width / heads (load_hparams)."""
+    stated = header.whole(header.own(f"attention.{suffix}"))
+    if not stated and suffix.endswith("_swa"):
+        return head_width(header, suffix.removesuffix("_swa"))
+    if stated:
+        return stated
+    heads = per_layer(header, "attention.head_count", 1)
+    width = header.whole(header.own("embedding_length"))
+    return width // heads[0] if heads and heads[0] else 0

@@ -1,0 +1,171 @@
+"""Whether the tensor table fits the numbers of the header: types by role, layers, widths.
+
+llama.cpp compares shapes itself and refuses cleanly; it does not look at types, and computes
+with whatever it is given. Roles are those of its LLM_TENSOR_INFOS. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+
+from app.gguf.check_metadata import head_width, per_layer
+from app.gguf.header import Header, Strings, TensorInfo
+from app.gguf.reader import invalid
+
+#: What the processor backend can multiply with or look rows up in.
+WEIGHT_TYPES = frozenset(
+    {
+        *("F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "MXFP4", "NVFP4"),
+        *("Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "TQ1_0", "TQ2_0", "Q1_0", "Q2_0"),
+        *("IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ3_XXS", "IQ3_S"),
+        *("IQ4_NL", "IQ4_XS"),
+    }
+)
+FLOAT_TYPES = frozenset({"F32", "F16", "BF16"})
+TABLE_TYPES = WEIGHT_TYPES | {"I32", "I64"}
+
+#: Roles that are added, multiplied, scanned or turned with: always single precision.
+_SINGLE = re.compile(
+    r"(?:.*_norm(?:_[a-z0-9]+)?|.*\.(?:norm\d?|k_norm|q_norm|enorm|hnorm|shared_head_norm)"
+    r"|rope_freqs|rope_factors_long|rope_factors_short|token_types"
+    r"|ssm_a|ssm_d|ssm_conv1d|shortconv\.conv|attn_sinks|layer_output_scale|exp_probs_b"
+    r"|post_norm)(?:\.weight|\.bias)?\Z"
+)
+_BLOCK = re.compile(r"blk\.(\d+)\.(.+)\Z")
+_TABLES = frozenset({"d2t", "ffn_gate_tid2eid.weight", "ffn_gate_tid2eid", "d2t.weight"})
+_NO_OWN_LAYERS = frozenset({"t5", "t5encoder", "wavtokenizer-dec", "hrm_text", "pockettts"})
+
+
+def check_types(header: Header) -> None:
+    """Refuse tensors of a type that their role cannot be computed with."""
+    for tensor in header.tensors:
+        match = _BLOCK.match(tensor.name)
+        role = match.group(2) if match else tensor.name
+        allowed = _allowed(role)
+        if tensor.type_name not in allowed:
+            raise invalid(
+                header.path,
+                f"The tensor {tensor.name} has the type {tensor.type_name}, which a model "
+                "cannot have there.",
+            )
+
+
+def _allowed(role: str) -> frozenset[str]:
+    if role.endswith((".bias", ".scale", ".input_scale")) or _SINGLE.match(role):
+        return frozenset({"F32"})
+    if role.startswith(("time_mix", "channel_mix", "hc_", "output_hc", "ple_")):
+        return WEIGHT_TYPES
+    return TABLE_TYPES if role in _TABLES else WEIGHT_TYPES
+
+
+def check_layers(header: Header, n_layers: int) -> None:
+    """Every declared layer must have tensors, and none may exist beyond them."""
+    if header.architecture in _NO_OWN_LAYERS:
+        return
+    present = {
+        int(match.group(1)) for tensor in header.tensors if (match := _BLOCK.match(tensor.name))
+    }
+    needed = n_layers - header.whole(header.own("nextn_predict_layers"))
+    for layer in range(needed):
+        if layer not in present:
+            raise invalid(
+                header.path, f"It should have {n_layers} layers, but layer {layer} is missing."
+            )
+    if present and max(present) >= n_layers:
+        raise invalid(
+            header.path,
+            f"It should have {n_layers} layers, but there is a tensor of layer {max(present)}.",
+        )
+
+
+#: Role -> what each dimension must be, by name; None means any. Row width first.
+_SHAPES: dict[str, tuple[str | None, ...]] = {
+    "attn_norm.weight": ("width",),
+    "ffn_norm.weight": ("width",),
+    "attn_q.weight": ("width", None),
+    "attn_k.weight": ("width", None),
+    "attn_v.weight": ("width", None),
+    "attn_qkv.weight": ("width", None),
+    "attn_output.weight": (None, "width"),
+    "ffn_gate.weight": ("width", None),
+    "ffn_up.weight": ("width", None),
+    "ffn_down.weight": (None, "width"),
+    "ffn_gate_inp.weight": ("width", "experts"),
+    "ffn_gate_exps.weight": (None, None, "experts"),
+    "ffn_up_exps.weight": (None, None, "experts"),
+    "ffn_down_exps.weight": (None, None, "experts"),
+}
+#: Decoders laid out in the plain way: here the sizes of heads and feed-forward must fit too.
+PLAIN = frozenset(
+    {
+        *("llama", "qwen2", "qwen3", "qwen3moe", "gemma", "gemma2", "gemma3", "mistral3"),
+        *("olmo2", "seed_oss", "smollm3", "granite", "exaone4", "internlm2"),
+    }
+)
+_PLAIN_SHAPES: dict[str, tuple[str | None, ...]] = {
+    "attn_q.weight": ("width", "query"),
+    "attn_k.weight": ("width", "keys"),
+    "attn_v.weight": ("width", "values"),
+    "attn_output.weight": ("query_out", "width"),
+    "ffn_gate.weight": ("width", "feed"),
+    "ffn_up.weight": ("width", "feed"),
+    "ffn_down.weight": ("feed", "width"),
+}
+
+
+def check_shapes(header: Header) -> None:
+    """Embedding, output, norms, attention and feed-forward must have the declared widths."""
+    width = header.whole(header.own("embedding_length"))
+    tokens = header.metadata.get("tokenizer.ggml.tokens")
+    sizes = {"width": width, "experts": header.whole(header.own("expert_count"))}
+    if isinstance(tokens, Strings):
+        sizes["tokens"] = len(tokens)
+    for name in ("token_embd.weight", "output.weight"):
+        if header.architecture not in _NO_OWN_LAYERS and name in header.by_name:
+            _check_shape(header, header.by_name[name], ("width", "tokens"), sizes)
+    plain = header.architecture in PLAIN
+    for tensor in header.tensors:
+        match = _BLOCK.match(tensor.name)
+        if not match:
+            continue
+        wanted = _SHAPES.get(match.group(2))
+        if plain:
+            wanted = _PLAIN_SHAPES.get(match.group(2), wanted)
+            sizes |= _plain_sizes(header, int(match.group(1)))
+        if wanted is not None:
+            _check_shape(header, tensor, wanted, sizes)
+
+
+def _check_shape(
+    header: Header, tensor: TensorInfo, wanted: tuple[str | None, ...], sizes: dict[str, int]
+) -> None:
+    expected = tuple(sizes.get(name) if name else None for name in wanted)
+    shape = tensor.shape + (1,) * (len(expected) - len(tensor.shape))
+    while len(shape) > len(expected) and shape[-1] == 1:
+        shape = shape[:-1]
+    fits = len(shape) == len(expected) and all(
+        want is None or have == want for have, want in zip(shape, expected, strict=True)
+    )
+    if not fits:
+        have = " x ".join(map(str, tensor.shape))
+        want = " x ".join("?" if size is None else str(size) for size in expected)
+        raise invalid(header.path, f"The tensor {tensor.name} is {have}; the header says {want}.")
+
+
+def _plain_sizes(header: Header, layer: int) -> dict[str, int]:
+    n_layers = header.whole(header.own("block_count"))
+    heads = per_layer(header, "attention.head_count", n_layers)
+    kv_heads = heads
+    if header.own("attention.head_count_kv") in header.metadata:
+        kv_heads = per_layer(header, "attention.head_count_kv", n_layers)
+    feed = per_layer(header, "feed_forward_length", n_layers)
+    if not 0 <= layer < n_layers:
+        return {}
+    keys, values = head_width(header), head_width(header, "value_length")
+    return {
+        "query": heads[layer] * keys,
+        "query_out": heads[layer] * values,
+        "keys": kv_heads[layer] * keys,
+        "values": kv_heads[layer] * values,
+        "feed": feed[layer],
+    }
