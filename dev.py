@@ -26,6 +26,7 @@ import time
 import venv
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
@@ -210,22 +211,22 @@ def install(section: str) -> None:
         command += ["--disable-pip-version-check", "--require-hashes", "-r", str(requirements)]
         started = time.monotonic()
         with log.open("w", encoding="utf-8", errors="replace") as record:
-            code = follow(command, record.write, Progress())
+            code = follow(command, record, Progress())
     if code:
         tail = "".join(log.read_text("utf-8", "replace").splitlines(keepends=True)[-25:])
         raise Stop(f"{tail}\nInstalling failed. The whole log is {log.relative_to(ROOT)}.")
     print(f"Installed ({time.monotonic() - started:.0f} s).", flush=True)
 
 
-def follow(command: list[str], record: object, progress: Progress) -> int:
+def follow(command: list[str], record: IO[str], progress: Progress) -> int:
     """Run pip, keep its log, and show how far it is."""
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
     )
-    assert process.stdout is not None and callable(record)
+    assert process.stdout is not None
     try:
         for line in process.stdout:
-            record(line)
+            record.write(line)
             progress.line(line)
         return process.wait()
     except KeyboardInterrupt:
@@ -317,10 +318,9 @@ def apt_install(packages: list[str]) -> bool:
         return False
     print(f"Installing system packages: {' '.join(packages)} …", flush=True)
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    quiet = {"stdout": subprocess.DEVNULL, "env": environment}
     install_command = ["apt-get", "install", "-y", "--no-install-recommends", *packages]
     for command in (install_command, ["apt-get", "update"], install_command):
-        code = subprocess.call(command, **quiet)  # type: ignore[call-overload]
+        code = subprocess.call(command, stdout=subprocess.DEVNULL, env=environment)
         if code == 0 and command is install_command:
             return True
     return False

@@ -78,7 +78,8 @@ class _Child:
             env=_environment(env),
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
-        assert self._process.stdout is not None and self._process.stderr is not None
+        assert self._process.stdout is not None
+        assert self._process.stderr is not None
         self._readers = [
             threading.Thread(
                 target=self._read_lines, args=(self._process.stdout,), name=f"child-{name}-out"

@@ -8,18 +8,18 @@
     ├── ModelError                  model_error
     │   ├── ModelNotFound           model_not_found
     │   ├── ModelFileInvalid        model_file_invalid      broken, hostile or not a GGUF
-    │   ├── ModelUnsupported        model_unsupported       well formed, but not for this use or runtime
+    │   ├── ModelUnsupported        model_unsupported       well formed, but not for this use
     │   └── LoadFailed              load_failed
     ├── TemplateFailed              template_failed         raised, looped, or grew too large
     ├── RequestFailed               request_failed          this request only; the engine lives
     │   └── ContextExceeded         context_length_exceeded
-    ├── EngineDead                  engine_dead             no request can be served until a restart
-    ├── ChildFailed                 child_failed            a helper process died or overran its time
+    ├── EngineDead                  engine_dead             no request is served until a restart
+    ├── ChildFailed                 child_failed            a helper process died or took too long
     └── StorageError                storage_error
         ├── StorageFull             storage_full
         ├── StorageReadOnly         storage_read_only
         ├── DatabaseDamaged         database_damaged
-        ├── DatabaseTooNew          database_too_new        written by a later Hearth; left untouched
+        ├── DatabaseTooNew          database_too_new        written by a later Hearth, left as it is
         └── ProfileInUse            profile_in_use
 
 Knows nothing of Qt, HTTP codes or exit codes: each face translates once.

@@ -11,13 +11,14 @@ def bytes_text(n_bytes: int) -> str:
     """A size in decimal units, as file managers and download pages show it: `4.9 GB`."""
     if n_bytes < 1000:
         return f"{n_bytes} bytes"
-    value = float(n_bytes)
-    unit = "bytes"
+    value, text = float(n_bytes), ""
     for unit in ("kB", "MB", "GB", "TB", "PB"):
         value /= 1000
-        if round(value, 1) < 1000:
-            break
-    return f"{value:.0f} {unit}" if value >= 100 or unit == "kB" else f"{value:.1f} {unit}"
+        digits = 0 if unit == "kB" or value >= 99.95 else 1
+        text = f"{value:.{digits}f}"
+        if float(text) < 1000:
+            return f"{text} {unit}"
+    return f"{text} PB"
 
 
 def duration_text(seconds: float) -> str:

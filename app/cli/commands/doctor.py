@@ -1,0 +1,36 @@
+"""`hearth doctor`: checks everything and says what to do."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from app.cli.output import DONE, FAILED, Output
+from app.cli.services import CliServices
+
+
+def add_words(commands: Any, common: argparse.ArgumentParser) -> None:
+    """Add `doctor`."""
+    doctor = commands.add_parser("doctor", parents=[common], help="check everything")
+    doctor.set_defaults(carry_out=carry_out)
+
+
+def carry_out(words: argparse.Namespace, services: CliServices, output: Output) -> int:
+    """Each check in turn; 1 when something is wrong."""
+    found = []
+    for check in services.checks():
+        found.append(check)
+        output.text(f"{'ok   ' if check.ok else 'WRONG'}  {check.name}: {check.detail}")
+        if check.remedy:
+            output.text(f"       {check.remedy}")
+    well = all(check.ok for check in found)
+    output.document(
+        {
+            "ok": well,
+            "checks": [
+                {"name": c.name, "ok": c.ok, "detail": c.detail, "remedy": c.remedy} for c in found
+            ],
+        }
+    )
+    output.text("All is well." if well else "Something needs attention; see above.")
+    return DONE if well else FAILED

@@ -1,0 +1,77 @@
+"""Prints for people and for programs: text, JSON documents, errors. The only place that prints."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from app.foundation.errors import HearthError, InvalidInput, NotPossibleHere
+
+DONE, FAILED, WRONG_USE, NOT_POSSIBLE, INTERRUPTED = 0, 1, 2, 3, 130
+
+
+class Output:
+    """Standard output of one command, in text or, with `as_json`, in JSON."""
+
+    def __init__(self, as_json: bool) -> None:
+        self.as_json = as_json
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(encoding="utf-8", errors="replace")
+
+    def text(self, text: str = "") -> None:
+        """A line for people; nothing in JSON mode."""
+        if not self.as_json:
+            print(text)
+
+    def piece(self, text: str) -> None:
+        """A piece of streamed text, shown at once; nothing in JSON mode."""
+        if not self.as_json:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+
+    def status(self, text: str) -> None:
+        """A passing line on a terminal's standard error, overwritten by the next one."""
+        if not self.as_json and sys.stderr.isatty():
+            sys.stderr.write(f"\r\x1b[K{text}")
+            sys.stderr.flush()
+
+    def pairs(self, rows: Iterable[tuple[str, str]]) -> None:
+        """Label and value, one a line, aligned."""
+        table = list(rows)
+        width = max((len(label) for label, _ in table), default=0)
+        for label, value in table:
+            self.text(f"{label:<{width}}  {value}")
+
+    def document(self, fields: Mapping[str, Any]) -> None:
+        """The one JSON document of a command; nothing in text mode."""
+        if self.as_json:
+            print(json.dumps(fields, ensure_ascii=False, indent=2, allow_nan=False))
+
+    def error(self, error: HearthError) -> int:
+        """Say what went wrong; returns the exit code."""
+        if self.as_json:
+            self.document({"error": error.as_dict()})
+        else:
+            self.status("")
+            print(
+                "\n".join(filter(None, (error.title, error.detail, error.remedy))), file=sys.stderr
+            )
+        return exit_code(error)
+
+
+def exit_code(error: HearthError) -> int:
+    """The exit code that tells scripts what kind of failure it was."""
+    if isinstance(error, InvalidInput):
+        return WRONG_USE
+    if isinstance(error, NotPossibleHere):
+        return NOT_POSSIBLE
+    return FAILED
+
+
+def silence_broken_pipe() -> None:
+    """Whoever read our output is gone: let Python's own last flush not complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,49 @@
+"""What the command line is handed by the composition root.
+
+Each thing is built when first asked for, so that a command pays only for what it uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.foundation.paths import Profile
+
+if TYPE_CHECKING:
+    from app.hardware.profile import MachineProfile
+    from app.inference.planning import Planning
+    from app.inference.service import InferenceService
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that `doctor` looked at. `remedy` is empty when all is well."""
+
+    name: str
+    ok: bool
+    detail: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownModel:
+    """A model that Hearth knows of on this computer."""
+
+    name: str
+    path: Path
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class CliServices:
+    """Builders of services; each returns the same object every time."""
+
+    profile: Callable[[], Profile]
+    inference: Callable[[], InferenceService]
+    planning: Callable[[], Planning]
+    machine: Callable[[], MachineProfile]
+    models: Callable[[], Iterable[KnownModel]]
+    checks: Callable[[], Iterable[Check]]

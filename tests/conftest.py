@@ -1,0 +1,61 @@
+"""For every test: no display needed, no home touched, no thread and no child left behind."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+os.environ["GGML_NO_BACKTRACE"] = "1"
+
+import psutil
+import pytest
+
+_GRACE_S = 5.0
+
+
+@pytest.fixture(autouse=True)
+def _home_of_its_own(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A test that forgets `--profile` must not find the profile of whoever runs it."""
+    home = tmp_path_factory.mktemp("home")
+    for name in ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "LOCALAPPDATA", "APPDATA"):
+        monkeypatch.setenv(name, str(home))
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_running() -> Iterator[None]:
+    """Fails the test that leaves a thread or a child process alive."""
+    before = set(threading.enumerate())
+    children_before = {child.pid for child in psutil.Process().children(recursive=True)}
+    yield
+    end = time.monotonic() + _GRACE_S
+    while True:
+        threads = [
+            thread.name
+            for thread in threading.enumerate()
+            if thread not in before and not thread.name.startswith("Dummy-")
+        ]
+        left = [
+            child
+            for child in psutil.Process().children(recursive=True)
+            if child.pid not in children_before and child.status() != psutil.STATUS_ZOMBIE
+        ]
+        if not threads and not left:
+            return
+        if time.monotonic() > end:
+            pytest.fail(
+                f"left running: threads {threads}, processes {[child.pid for child in left]}; "
+                "close what the test opened"
+            )
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="session")
+def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for the tiny models that tests of this run make."""
+    return tmp_path_factory.mktemp("tiny-models")

@@ -1,0 +1,137 @@
+"""Children: answers, errors, deaths and limits are all told apart."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from app.foundation import children
+from app.foundation.cancellation import Cancellation
+from app.foundation.children import ChildDied, ResidentChild, run_child
+from app.foundation.errors import ModelFileInvalid
+
+BODY = """
+import os, signal, sys, time
+from app.foundation.errors import ModelFileInvalid
+
+def answer(request, progress):
+    what = request["do"]
+    if what == "echo":
+        progress({"seen": True})
+        print("noise from native code")
+        os.write(1, b"more noise\\n")
+        return {"echo": request.get("value"), "pid": os.getpid()}
+    if what == "refuse":
+        raise ModelFileInvalid("Broken.", "Byte 7.", "Get it again.")
+    if what == "die":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if what == "exit":
+        os._exit(5)
+    if what == "hang":
+        time.sleep(60)
+    if what == "bloat":
+        return {"size": len(bytearray(10**10))}
+    if what == "bug":
+        return 1 / 0
+"""
+
+DRIVER = """
+import sys
+sys.path.insert(0, {folder!r})
+from app.foundation.child_side import serve
+sys.exit(serve("body"))
+"""
+
+
+@pytest.fixture(autouse=True)
+def child_named_body(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any child name starts the body above, through the real child side."""
+    (tmp_path / "body.py").write_text(BODY)
+    driver = DRIVER.format(folder=str(tmp_path))
+    monkeypatch.setattr(children, "command_for", lambda name: [sys.executable, "-c", driver])
+
+
+def ask(**request: object) -> dict[str, object]:
+    return run_child("body", dict(request), deadline_s=30)
+
+
+def test_an_answer_comes_back_past_native_noise() -> None:
+    seen: list[object] = []
+    answer = run_child(
+        "body", {"do": "echo", "value": "é\n"}, deadline_s=30, on_progress=seen.append
+    )
+    assert answer["echo"] == "é\n"
+    assert seen == [{"seen": True}]
+
+
+def test_an_error_for_people_arrives_as_itself() -> None:
+    with pytest.raises(ModelFileInvalid) as caught:
+        ask(do="refuse")
+    assert caught.value.as_dict() == {
+        "code": "model_file_invalid",
+        "title": "Broken.",
+        "detail": "Byte 7.",
+        "remedy": "Get it again.",
+    }
+
+
+def test_a_bug_in_the_child_is_a_failure_with_its_name() -> None:
+    with pytest.raises(Exception, match="ZeroDivisionError"):
+        ask(do="bug")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals end processes on POSIX only")
+def test_death_by_signal_is_told() -> None:
+    with pytest.raises(ChildDied) as caught:
+        ask(do="die")
+    assert (caught.value.verdict, caught.value.signal_number) == ("signal", 11)
+
+
+def test_an_exit_without_answer_is_told() -> None:
+    with pytest.raises(ChildDied) as caught:
+        ask(do="exit")
+    assert caught.value.verdict == "exit"
+
+
+def test_a_child_that_hangs_is_ended_at_its_deadline() -> None:
+    with pytest.raises(ChildDied) as caught:
+        run_child("body", {"do": "hang"}, deadline_s=0.5)
+    assert caught.value.verdict == "timeout"
+
+
+def test_a_child_is_ended_when_cancelled() -> None:
+    cancellation = Cancellation()
+    timer = threading.Timer(0.2, cancellation.cancel)
+    timer.start()
+    with pytest.raises(ChildDied) as caught:
+        run_child("body", {"do": "hang"}, deadline_s=30, cancellation=cancellation)
+    timer.join()
+    assert caught.value.verdict == "cancelled"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit is set through RLIMIT_AS")
+def test_memory_beyond_the_limit_ends_the_child_alone() -> None:
+    with pytest.raises(ChildDied) as caught:
+        run_child("body", {"do": "bloat"}, deadline_s=30, memory_limit_bytes=512 * 1024 * 1024)
+    assert caught.value.verdict == "exit"
+
+
+def test_a_resident_child_stays_and_comes_back_after_dying() -> None:
+    child = ResidentChild("body")
+    try:
+        first = child.ask({"do": "echo"}, deadline_s=30)["pid"]
+        assert child.ask({"do": "echo"}, deadline_s=30)["pid"] == first
+        with pytest.raises(ChildDied):
+            child.ask({"do": "hang"}, deadline_s=0.5)
+        assert child.ask({"do": "echo"}, deadline_s=30)["pid"] != first
+    finally:
+        child.close()
+
+
+def test_requests_travel_as_ascii_json() -> None:
+    assert json.dumps({"value": "é"}).isascii()
+    assert ask(do="echo", value="\ud83d\ude00 ü")["echo"] == "😀 ü"
