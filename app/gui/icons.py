@@ -11,8 +11,9 @@ from functools import cache
 from typing import Protocol
 
 from PySide6.QtCore import QByteArray, QObject, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QGuiApplication, QIcon, QPainter, QPixmap
+from PySide6.QtGui import QAction, QColor, QGuiApplication, QIcon, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
+from PySide6.QtWidgets import QLineEdit
 
 from app.foundation.paths import resource
 from app.gui import theme
@@ -118,3 +119,10 @@ def app_icon() -> QIcon:
         painter.end()
         result.addPixmap(image)
     return result
+
+
+def lead(field: QLineEdit, name: str) -> None:
+    """Put an icon at the start of a line of input."""
+    action = QAction(field)
+    field.addAction(action, QLineEdit.ActionPosition.LeadingPosition)
+    bind(action, name)

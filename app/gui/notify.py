@@ -76,9 +76,11 @@ class Notifier(QObject):
         else:
             self._toast.show_notice(notice)
 
-    def take_action(self) -> bool:
-        """Do what the toast offers (Ctrl+Z); False when it offers nothing."""
-        return self._toast is not None and self._toast.take_action()
+    def withdraw(self) -> None:
+        """Put away an offer that was met in another way; an error stays."""
+        notice = self._toast.notice if self._toast is not None else None
+        if self._toast is not None and notice is not None and not notice.lasting:
+            self._toast.dismiss()
 
     def bug(
         self,

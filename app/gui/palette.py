@@ -25,6 +25,7 @@ class Tokens:
     # Lines.
     border: str
     border_strong: str
+    shade: str
     # Text and icons.
     text: str
     secondary: str
@@ -68,6 +69,7 @@ LIGHT = Tokens(
     code="#F6F3EF",
     border="#E4DED6",
     border_strong="#8C8378",
+    shade="#1F1B16",
     text="#1F1B16",
     secondary="#6B6259",
     accent="#9C4510",
@@ -96,6 +98,7 @@ DARK = Tokens(
     code="#1B1816",
     border="#332E29",
     border_strong="#7A7067",
+    shade="#000000",
     text="#EFEAE4",
     secondary="#A79D92",
     accent="#F0905A",

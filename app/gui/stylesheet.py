@@ -69,6 +69,9 @@ QPushButton[kind="quiet"]:focus, QPushButton[kind="link"]:focus,
 QPushButton[kind="row"]:focus { border-color: $accent; }
 QPushButton[kind="row"] { text-align: left; padding: 5px 8px; }
 QPushButton[kind="row"]:checked { background: $accent_soft; font-weight: 600; }
+QPushButton[kind="segment"] { padding: 5px 10px; }
+QPushButton[kind="segment"]:checked { background: $accent_soft; border-color: $accent_soft; }
+QPushButton[kind="segment"]:focus { border-color: $accent; }
 QPushButton[kind="link"] { color: $accent; padding: 2px 4px; font-weight: 600; }
 QPushButton[kind="link"]:hover { color: $accent_hover; }
 QToolButton {

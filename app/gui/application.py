@@ -1,0 +1,196 @@
+"""Runs the window: one QApplication from the first paint to the last service closed.
+
+Main thread. Stages of the end: the window hides, the services close off this thread with a
+deadline, the event loop ends. Knows no page.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import cast
+
+from PySide6.QtCore import QObject, Qt, QTimer
+from PySide6.QtGui import QGuiApplication, QSessionManager
+from PySide6.QtWidgets import QApplication
+
+from app.foundation.errors import HearthError, NoDisplay
+from app.gui import icons, theme, window_state
+from app.gui.bridge import Bridge
+from app.gui.closing import Closing
+from app.gui.crash_log import CrashLog
+from app.gui.instance import InstanceServer, ProfileLock
+from app.gui.main_window import MainWindow
+from app.gui.notify import Notifier
+from app.gui.services import GuiServices
+from app.gui.signals import QuitSignals
+from app.gui.widgets.toast import Notice
+from app.settings.schema import TEXT_SIZE, THEME
+
+STATE_FILE = "window.json"
+
+
+def require_display() -> None:
+    """Raise NoDisplay before Qt would end the process for want of a screen."""
+    if not sys.platform.startswith("linux"):
+        return
+    if any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")):
+        return
+    raise NoDisplay(
+        "There is no screen to open a window on.",
+        "Neither DISPLAY nor WAYLAND_DISPLAY is set.",
+        "Start Hearth from a desktop session, or ask in the terminal: hearth ask “…”.",
+    )
+
+
+def application() -> QApplication:
+    """The one QApplication, made on first use. Raises NoDisplay."""
+    existing = QApplication.instance()
+    if isinstance(existing, QApplication):
+        return existing
+    require_display()
+    QGuiApplication.setHighDpiScaleFactorRoundingPolicy(
+        Qt.HighDpiScaleFactorRoundingPolicy.PassThrough
+    )
+    app = QApplication(sys.argv[:1])
+    app.setApplicationName("hearth")
+    app.setApplicationDisplayName("Hearth")
+    app.setDesktopFileName("hearth")
+    app.setQuitOnLastWindowClosed(False)
+    return app
+
+
+def run(services: GuiServices, lock: ProfileLock | None = None) -> int:
+    """Open the window and stay until it is closed; the process's exit code.
+
+    `lock` is what `instance.claim` gave; it is released at the very end.
+    """
+    app = application()
+    session = Session(app, services)
+    try:
+        session.open()
+        return app.exec()
+    finally:
+        session.end()
+        if lock is not None:
+            lock.release()
+
+
+class Session(QObject):
+    """Everything that lives exactly as long as the window does."""
+
+    def __init__(self, app: QApplication, services: GuiServices) -> None:
+        super().__init__()
+        self._app = app
+        self._services = services
+        self._state_path = services.profile.state / STATE_FILE
+        self._apply_look()
+        self.bridge = Bridge()
+        self.notify = Notifier(self.bridge, CrashLog(services.profile.crash_report), self)
+        self.notify.install_hooks()
+        self._closing = Closing(services.close_steps, self.bridge, self)
+        self._signals = QuitSignals(self)
+        self._server: InstanceServer | None = None
+        self.window = MainWindow(services, self.bridge, self.notify)
+        self.window.setWindowIcon(icons.app_icon())
+        self._unsubscribe = services.settings.subscribe(self.bridge.relay(self._setting_changed))
+        self._connect()
+
+    def open(self) -> None:
+        """Show the window; whatever is not needed for that follows the first paint."""
+        self.window.show_first(window_state.load(self._state_path))
+        QTimer.singleShot(0, self, self._after_first_paint)
+
+    def quit(self) -> None:
+        """Begin to end: the window is gone at once, the rest follows within the deadline."""
+        if self._closing.has_begun:
+            return
+        self._save_state()
+        self.window.hide()
+        for each in self._app.topLevelWidgets():
+            each.hide()
+        self._closing.begin()
+
+    def end(self) -> None:
+        """After the event loop: close what is still open, and let go of everything."""
+        self._closing.wait()
+        self._unsubscribe()
+        if self._server is not None:
+            self._server.close()
+        self._signals.close()
+        self.bridge.close()
+        self.notify.remove_hooks()
+        self.window.deleteLater()
+        self.deleteLater()
+
+    def _connect(self) -> None:
+        self.window.closed.connect(self.quit)
+        self._signals.asked.connect(self.quit)
+        self._closing.ended.connect(self._app.quit)
+        self._app.commitDataRequest.connect(self._session_ends)
+        self._app.aboutToQuit.connect(self._save_state)
+
+    def _after_first_paint(self) -> None:
+        self._show_notices()
+        self._server = InstanceServer(self._services.profile, self)
+        self._server.raise_asked.connect(self._raise)
+        self._services.after_first_paint()
+        if self._services.open_model:
+            self.window.open_model(self._services.open_model)
+
+    def _show_notices(self) -> None:
+        services = self._services
+        if services.safe_mode:
+            self.window.banners.add(
+                Notice(
+                    self.tr("Hearth started in safe mode."),
+                    self.tr(
+                        "The last start did not end well. Models run on the processor only, and "
+                        "none is opened by itself. Close Hearth and open it again to leave safe "
+                        "mode."
+                    ),
+                ),
+                "shield",
+            )
+        for error in services.notices:
+            self._show_notice(error)
+
+    def _show_notice(self, error: HearthError) -> None:
+        detail = " ".join(part for part in (error.detail, error.remedy) if part)
+        restore = self._services.restore_backup
+        if error.code == "database_damaged" and restore is not None:
+            notice = Notice(error.title, detail, self.tr("Use the newest backup"), self._restore)
+        else:
+            notice = Notice(error.title, detail)
+        self.window.banners.add(notice, "triangle-alert")
+
+    def _restore(self) -> None:
+        restore = self._services.restore_backup
+        if restore is not None:
+            self.bridge.watch(restore(), self._restored)
+
+    def _restored(self, _: object) -> None:
+        self.notify.tell(self.tr("The newest backup is in use."))
+        self.window.open_conversation(None)
+        self.window.sidebar.reload()
+
+    def _raise(self, path: str) -> None:
+        self.window.come_forward()
+        if path:
+            self.window.open_model(path)
+
+    def _setting_changed(self, *_: object) -> None:
+        self._apply_look()
+
+    def _apply_look(self) -> None:
+        settings = self._services.settings
+        mode = cast(theme.Mode, settings.get(THEME))
+        theme.current().set_look(mode, settings.get(TEXT_SIZE))
+
+    def _session_ends(self, _manager: QSessionManager) -> None:
+        # The system may take the process away right after this returns.
+        self._save_state()
+
+    def _save_state(self) -> None:
+        if self.window.isVisible():
+            window_state.save(self._state_path, self.window.state())

@@ -1,0 +1,235 @@
+"""The window: places the sidebar and the pages, and gives each key to the one it belongs to.
+
+GUI thread. Holds no logic of a page and does no service's work.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QEvent, QSize, Qt, Signal
+from PySide6.QtGui import QAction, QCloseEvent, QKeyEvent
+from PySide6.QtWidgets import QFileDialog, QStackedWidget, QVBoxLayout, QWidget
+
+from app.gui import keys, window_state
+from app.gui.bridge import Bridge
+from app.gui.chat.page import ChatPage
+from app.gui.notify import Notifier
+from app.gui.services import GuiServices
+from app.gui.side_panel import SidePanel
+from app.gui.widgets.banner import BannerColumn
+from app.gui.widgets.dropping import ModelDrop
+from app.gui.widgets.shell import Shell
+from app.gui.widgets.shortcuts import ShortcutsOverlay
+from app.settings.schema import SIDEBAR_VISIBLE
+
+
+class MainWindow(QWidget):
+    """The only top-level window. `closed` follows the person's closing it."""
+
+    closed = Signal()
+
+    def __init__(self, services: GuiServices, bridge: Bridge, notify: Notifier) -> None:
+        super().__init__()
+        self._services = services
+        self._bridge = bridge
+        self._notify = notify
+        self._state = window_state.WindowState()
+        self._shortcuts: ShortcutsOverlay | None = None
+        self._settings_page: QWidget | None = None
+        self.side = SidePanel(services, bridge, notify)
+        self.sidebar = self.side.conversations
+        self.chat_page = ChatPage(services, bridge, notify)
+        self.banners = BannerColumn()
+        self.pages = QStackedWidget()
+        self.pages.addWidget(self.chat_page)
+        self.shell = Shell(self.side, self._content())
+        self.shell.set_wished(services.settings.get(SIDEBAR_VISIBLE))
+        self.side.fill_rail(self.shell.rail)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.addWidget(self.shell)
+        self.setProperty("kind", "page")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.setMinimumSize(window_state.LEAST_SIZE)
+        self._add_actions()
+        self._connect()
+        notify.attach(self.shell.page)
+        self._show_title()
+        self.sidebar.reload()
+
+    def show_first(self, state: window_state.WindowState) -> None:
+        """Show the window where it was, ready to type into."""
+        self._state = window_state.fit_to_screens(state)
+        self.resize(QSize(self._state.width, self._state.height))
+        if self._state.x is not None and self._state.y is not None:
+            self.move(self._state.x, self._state.y)
+        if self._state.maximized:
+            self.showMaximized()
+        else:
+            self.show()
+        self.chat_page.focus_composer()
+
+    def state(self) -> window_state.WindowState:
+        """Where the window is now, for the next start."""
+        self._state.maximized = self.isMaximized()
+        if self._state.maximized:
+            place = self.normalGeometry()
+            self._state.x, self._state.y = place.x(), place.y()
+        else:
+            place = self.geometry()
+            # The position with the frame, the size without: as `move` and `resize` take them.
+            self._state.x, self._state.y = self.x(), self.y()
+        self._state.width, self._state.height = place.width(), place.height()
+        return self._state
+
+    def come_forward(self) -> None:
+        """Be on top of the other windows, as a second start asks."""
+        self.setWindowState(self.windowState() & ~Qt.WindowState.WindowMinimized)
+        self.show()
+        self.raise_()
+        self.activateWindow()
+
+    def open_conversation(self, conversation_id: str | None) -> None:
+        """Show a conversation, or an empty one."""
+        self.chat_page.open_conversation(conversation_id)
+        self.shell.close_drawer()
+        self.show_chat()
+
+    def open_model(self, path: str) -> None:
+        """Use a model file from now on."""
+        self._state.model_folder = str(Path(path).parent)
+        self.show_chat()
+        self.chat_page.set_model(path)
+
+    def ask_for_model(self) -> None:
+        """Let the person choose a model file."""
+        dialog = QFileDialog(self, self.tr("Open a model file"), self._state.model_folder)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+        dialog.setNameFilters([self.tr("Models (*.gguf)"), self.tr("All files (*)")])
+        dialog.fileSelected.connect(self.open_model)
+        dialog.open()
+
+    def show_chat(self) -> None:
+        """Show the chat page, ready to type."""
+        self.pages.setCurrentWidget(self.chat_page)
+        self._mark()
+        self.chat_page.focus_composer()
+
+    def show_settings(self) -> None:
+        """Show the settings page; made on first use."""
+        if self._settings_page is None:
+            from app.gui.settings.page import SettingsPage
+
+            page = SettingsPage(self._services, self._bridge, self._notify)
+            page.left.connect(self.show_chat)
+            self.pages.addWidget(page)
+            self._settings_page = page
+        self.pages.setCurrentWidget(self._settings_page)
+        self._mark()
+        self.shell.close_drawer()
+        self._settings_page.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    def show_shortcuts(self) -> None:
+        """Show the list of keys over the window."""
+        if self._shortcuts is None:
+            self._shortcuts = ShortcutsOverlay(keys.key_list(), self)
+        self._shortcuts.open()
+
+    def toggle_sidebar(self) -> None:
+        """Fold or unfold the sidebar; what was chosen is remembered."""
+        wished = self.shell.toggle()
+        if wished is not None:
+            self._services.settings.set(SIDEBAR_VISIBLE, wished)
+
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() == QEvent.Type.ActivationChange and self.isActiveWindow():
+            self.sidebar.reload_if_older_than_today()
+        super().changeEvent(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Escape leads back to the chat; the page has had its turn before."""
+        if event.key() == Qt.Key.Key_Escape:
+            away = self.pages.currentWidget() is not self.chat_page
+            if self.shell.close_drawer() or away:
+                self.show_chat()
+                return
+        super().keyPressEvent(event)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        event.accept()
+        self.closed.emit()
+
+    def _content(self) -> QWidget:
+        content = QWidget()
+        column = QVBoxLayout(content)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.banners)
+        column.addWidget(self.pages, 1)
+        return content
+
+    def _add_actions(self) -> None:
+        page, sidebar = self.chat_page, self.sidebar
+        for key, act in (
+            (keys.NEW, self._new_chat),
+            (keys.OPEN_MODEL, self.ask_for_model),
+            (keys.SEARCH, self._search),
+            (keys.RENAME, self._rename),
+            (keys.UNDO, sidebar.undo_delete),
+            (keys.REGENERATE, page.regenerate_last),
+            (keys.OPTIONS, page.toggle_options),
+            (keys.SIDEBAR, self.toggle_sidebar),
+            (keys.SETTINGS, self.show_settings),
+            (keys.SHORTCUTS, self.show_shortcuts),
+            (keys.QUIT, self.close),
+        ):
+            action = QAction(self)
+            action.setShortcut(key)
+            action.triggered.connect(lambda _checked=False, act=act: act())
+            self.addAction(action)
+
+    def _connect(self) -> None:
+        self.sidebar.opened.connect(self.open_conversation)
+        self.sidebar.new_asked.connect(self._new_chat)
+        self.sidebar.deleted.connect(self._deleted)
+        self.sidebar.listed.connect(self._show_title)
+        self.side.settings_asked.connect(self.show_settings)
+        self.side.fold_asked.connect(self.toggle_sidebar)
+        self.chat_page.conversation_changed.connect(self._conversation_changed)
+        self.chat_page.open_model_requested.connect(self.ask_for_model)
+        ModelDrop(self).dropped.connect(self.open_model)
+
+    def _new_chat(self) -> None:
+        self.open_conversation(None)
+
+    def _search(self) -> None:
+        self.shell.unfold()
+        self.sidebar.focus_search()
+
+    def _rename(self) -> None:
+        conversation_id = self.chat_page.conversation_id
+        if conversation_id is not None:
+            self.shell.unfold()
+            self.sidebar.rename(conversation_id)
+
+    def _deleted(self, conversation_id: str) -> None:
+        if conversation_id == self.chat_page.conversation_id:
+            self.chat_page.open_conversation(None)
+            self._mark()
+
+    def _conversation_changed(self, _conversation_id: str) -> None:
+        self._mark()
+        self.sidebar.reload()
+
+    def _mark(self) -> None:
+        """Show in the sidebar what the page shows."""
+        chatting = self.pages.currentWidget() is self.chat_page
+        self.side.settings_button.setChecked(not chatting)
+        self.sidebar.set_open(self.chat_page.conversation_id if chatting else None)
+        self._show_title()
+
+    def _show_title(self) -> None:
+        title = self.sidebar.title_of(self.chat_page.conversation_id)
+        self.setWindowTitle(f"{title} — Hearth" if title else "Hearth")

@@ -1,0 +1,244 @@
+"""One control for each kind of option, made from its declaration. GUI thread.
+
+A control says `chosen(value)` and shows what it is told; it knows no file.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt, QTimer, Signal
+from PySide6.QtGui import QFocusEvent, QHideEvent, QWheelEvent
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QDoubleSpinBox,
+    QHBoxLayout,
+    QLineEdit,
+    QPlainTextEdit,
+    QPushButton,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.gui import theme
+from app.gui.widgets.buttons import IconButton
+from app.gui.widgets.switch import Switch
+from app.settings.option import Option
+
+TYPING_PAUSE_MS = 600
+_NUMBER_PX = 132
+_TEXT_PX = 96
+
+
+def words(text: str) -> str:
+    """The text of a declaration in the person's language."""
+    return QCoreApplication.translate("settings", text)
+
+
+class OptionControl(QWidget):
+    """What a person changes an option with."""
+
+    chosen = Signal(object)
+    is_wide = False
+
+    @abstractmethod
+    def show_value(self, value: Any) -> None:
+        """Show a value without announcing it."""
+
+
+class SwitchControl(OptionControl):
+    """On or off."""
+
+    def __init__(self, option: Option[Any], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.switch = Switch(words(option.label))
+        self.switch.clicked.connect(self.chosen)
+        _alone(self, self.switch)
+
+    def show_value(self, value: Any) -> None:
+        self.switch.setChecked(value)
+
+
+class ChoiceControl(OptionControl):
+    """A few values side by side; the arrow keys move between them."""
+
+    def __init__(self, option: Option[Any], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._buttons: dict[str, QPushButton] = {}
+        group = QButtonGroup(self)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(theme.SPACE_4)
+        for choice in option.choices:
+            button = QPushButton(words(choice.label))
+            button.setProperty("kind", "segment")
+            button.setCheckable(True)
+            button.setAutoDefault(False)
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+            button.setAccessibleName(f"{words(option.label)}: {words(choice.label)}")
+            button.clicked.connect(partial(self._clicked, choice.value))
+            group.addButton(button)
+            row.addWidget(button)
+            self._buttons[choice.value] = button
+
+    def show_value(self, value: Any) -> None:
+        self._buttons[value].setChecked(True)
+
+    def _clicked(self, value: str) -> None:
+        self.chosen.emit(value)
+
+
+class NumberControl(OptionControl):
+    """A number with a smaller and a larger step beside it."""
+
+    def __init__(self, option: Option[Any], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        label = words(option.label)
+        self.field: QSpinBox | QDoubleSpinBox
+        if option.kind == "integer":
+            self.field = _whole_number(option)
+        else:
+            self.field = _real_number(option)
+        self.field.setAccessibleName(label)
+        self.field.setKeyboardTracking(False)
+        self.field.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.field.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        self.field.setMinimumWidth(_NUMBER_PX)
+        self.field.setGroupSeparatorShown(True)
+        self.field.valueChanged.connect(self.chosen)
+        self.field.installEventFilter(self)
+        less = IconButton("minus", self.tr("Less: {label}").format(label=label))
+        less.clicked.connect(self.field.stepDown)
+        more = IconButton("plus", self.tr("More: {label}").format(label=label))
+        more.clicked.connect(self.field.stepUp)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(theme.SPACE_4)
+        for part in (less, self.field, more):
+            row.addWidget(part)
+
+    def show_value(self, value: Any) -> None:
+        blocked = self.field.blockSignals(True)
+        self.field.setValue(value)
+        self.field.blockSignals(blocked)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """The wheel scrolls the page over a number that is not being edited."""
+        if isinstance(event, QWheelEvent) and not self.field.hasFocus():
+            event.ignore()
+            return True
+        return super().eventFilter(watched, event)
+
+
+class TextControl(OptionControl):
+    """Text of several lines; used a moment after the typing stops."""
+
+    is_wide = True
+
+    def __init__(self, option: Option[Any], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.field: QPlainTextEdit | QLineEdit
+        if option.multiline:
+            self.field = QPlainTextEdit()
+            self.field.setTabChangesFocus(True)
+            self.field.setFixedHeight(_TEXT_PX)
+        else:
+            self.field = QLineEdit()
+        self.field.setAccessibleName(words(option.label))
+        self.field.textChanged.connect(self._typed)
+        self.field.installEventFilter(self)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(TYPING_PAUSE_MS)
+        self._timer.timeout.connect(self._announce)
+        _alone(self, self.field)
+
+    @property
+    def text(self) -> str:
+        if isinstance(self.field, QPlainTextEdit):
+            return self.field.toPlainText()
+        return self.field.text()
+
+    def show_value(self, value: Any) -> None:
+        if value == self.text:
+            return
+        blocked = self.field.blockSignals(True)
+        if isinstance(self.field, QPlainTextEdit):
+            self.field.setPlainText(value)
+        else:
+            self.field.setText(value)
+        self.field.blockSignals(blocked)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if isinstance(event, QFocusEvent) and event.lostFocus() and self._timer.isActive():
+            self._timer.stop()
+            self._announce()
+        return super().eventFilter(watched, event)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """What was typed is used, also when the window closes at once."""
+        if self._timer.isActive():
+            self._timer.stop()
+            self._announce()
+        super().hideEvent(event)
+
+    def _typed(self) -> None:
+        self._timer.start()
+
+    def _announce(self) -> None:
+        self.chosen.emit(self.text)
+
+
+def control_for(option: Option[Any]) -> OptionControl:
+    """The control that an option of this kind is changed with."""
+    makers: dict[str, Callable[[Option[Any]], OptionControl]] = {
+        "switch": SwitchControl,
+        "choice": ChoiceControl,
+        "integer": NumberControl,
+        "real": NumberControl,
+        "text": TextControl,
+    }
+    return makers[option.kind](option)
+
+
+def value_in_words(option: Option[Any], value: Any) -> str:
+    """A value as the page would show it: `automatic`, `30 days`."""
+    if option.special is not None and value == option.default:
+        return words(option.special)
+    unit = f" {words(option.unit)}" if option.unit else ""
+    return f"{value}{unit}"
+
+
+def _alone(parent: QWidget, child: QWidget) -> None:
+    column = QVBoxLayout(parent)
+    column.setContentsMargins(0, 0, 0, 0)
+    column.addWidget(child)
+
+
+def _whole_number(option: Option[Any]) -> QSpinBox:
+    field = QSpinBox()
+    field.setRange(int(option.minimum or 0), int(option.maximum or 0))
+    field.setSingleStep(int(option.step or 1))
+    _dress(field, option)
+    return field
+
+
+def _real_number(option: Option[Any]) -> QDoubleSpinBox:
+    field = QDoubleSpinBox()
+    field.setRange(option.minimum or 0.0, option.maximum or 0.0)
+    field.setSingleStep(option.step or 0.1)
+    field.setDecimals(2)
+    _dress(field, option)
+    return field
+
+
+def _dress(field: QSpinBox | QDoubleSpinBox, option: Option[Any]) -> None:
+    if option.unit:
+        unit = words(option.unit)
+        field.setSuffix(unit if unit == "%" else f" {unit}")
+    if option.special is not None and option.default == option.minimum:
+        field.setSpecialValueText(words(option.special))

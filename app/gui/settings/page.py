@@ -1,0 +1,227 @@
+"""The settings page: every shown option from its declaration, used as soon as it is changed.
+
+GUI thread; the file is written elsewhere. Also shows what was found on this computer, where
+things are kept, and what this program is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from functools import partial
+from typing import Any
+
+from PySide6.QtCore import Qt, QUrl, Signal
+from PySide6.QtGui import QDesktopServices, QShowEvent
+from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+
+from app.foundation.errors import HearthError, InvalidInput
+from app.gui import theme
+from app.gui.bridge import Bridge
+from app.gui.notify import Notifier
+from app.gui.services import Fact, GuiServices
+from app.gui.settings.about import program_facts
+from app.gui.settings.rows import Card, FactRows, OptionRow
+from app.gui.widgets.buttons import IconButton, TextButton
+from app.gui.widgets.plain import PlainLabel
+from app.settings.option import Option
+from app.settings.schema import CONTEXT, GPU_LAYERS, OPTIONS, THREADS
+
+
+class SettingsPage(QWidget):
+    """`left` asks the window to go back to the chat."""
+
+    left = Signal()
+
+    def __init__(
+        self,
+        services: GuiServices,
+        bridge: Bridge,
+        notify: Notifier,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._services = services
+        self._bridge = bridge
+        self._notify = notify
+        self.rows: dict[str, OptionRow] = {}
+        self.setProperty("kind", "page")
+        self.setAccessibleName(self.tr("Settings"))
+        self.machine = FactRows(self.tr("Looking at this computer…"))
+        self.runtime = FactRows(self.tr("Looking…"))
+        self._column = QVBoxLayout()
+        self._arrange()
+        self._fill()
+        self._unsubscribe = services.settings.subscribe(bridge.relay(self._changed))
+        self.destroyed.connect(self._unsubscribe)
+        self._look(services.machine_facts, self.machine)
+        self._look(services.runtime_facts, self.runtime)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._show_in_use()
+
+    def _arrange(self) -> None:
+        back = IconButton("arrow-left", self.tr("Back to the chat"), shortcut_text="Esc")
+        back.clicked.connect(self.left)
+        head = QHBoxLayout()
+        head.setContentsMargins(theme.SPACE_16, theme.SPACE_16, theme.SPACE_24, theme.SPACE_8)
+        head.setSpacing(theme.SPACE_8)
+        head.addWidget(back)
+        head.addWidget(PlainLabel(self.tr("Settings"), "title", wrap=False), 1)
+        inner = QWidget()
+        inner.setProperty("kind", "column")
+        inner.setMaximumWidth(theme.COLUMN_PX + 2 * theme.SPACE_24)
+        self._column = QVBoxLayout(inner)
+        self._column.setContentsMargins(theme.SPACE_24, 0, theme.SPACE_24, theme.SPACE_32)
+        self._column.setSpacing(theme.SPACE_8)
+        centred = QWidget()
+        centred.setProperty("kind", "column")
+        middle = QHBoxLayout(centred)
+        middle.setContentsMargins(0, 0, 0, 0)
+        middle.addWidget(inner, 1)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setAccessibleName(self.tr("Settings"))
+        scroll.setWidget(centred)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.setSpacing(0)
+        whole.addLayout(head)
+        whole.addWidget(scroll, 1)
+        self.setFocusProxy(back)
+
+    def _fill(self) -> None:
+        self._section(self.tr("General"), self._options("chat"))
+        self._section(self.tr("Appearance"), self._options("appearance"))
+        self._section(self.tr("Performance"), [*self._options("performance")])
+        self._section(self.tr("Found on this computer"), [self.machine], minor=True)
+        self._section(self.tr("Privacy"), [*self._privacy(), *self._options("privacy")])
+        about = FactRows("")
+        about.show_facts(program_facts(self._services.safe_mode))
+        self._section(self.tr("About"), [about, self.runtime])
+        self._column.addStretch(1)
+
+    def _section(self, title: str, rows: Sequence[QWidget], *, minor: bool = False) -> None:
+        label = PlainLabel(title, "strong" if minor else "heading")
+        above = theme.SPACE_8 if minor else theme.SPACE_16
+        label.setContentsMargins(0, above, 0, 0)
+        card = Card()
+        card.setAccessibleName(title)
+        for row in rows:
+            card.add(row)
+        self._column.addWidget(label)
+        self._column.addWidget(card)
+
+    def _options(self, section: str) -> list[QWidget]:
+        rows: list[QWidget] = []
+        for option in OPTIONS:
+            if option.section == section and option.shown:
+                row = OptionRow(option)
+                row.show_value(self._services.settings.get(option))
+                row.chosen.connect(self._choose)
+                row.reset_asked.connect(self._reset)
+                self.rows[option.key] = row
+                rows.append(row)
+        return rows
+
+    def _privacy(self) -> list[QWidget]:
+        stays = PlainLabel(
+            self.tr(
+                "Hearth makes no connection to the internet. What you write, and what is "
+                "answered, stays on this computer."
+            )
+        )
+        stays.setContentsMargins(0, theme.SPACE_12, 0, theme.SPACE_12)
+        profile = self._services.profile
+        return [
+            stays,
+            self._folder_row(
+                self.tr("Where your chats and settings are kept"),
+                str(profile.root),
+                self.tr("Open the folder"),
+            ),
+            self._folder_row(
+                self.tr("Logs, for when something goes wrong"),
+                str(profile.logs),
+                self.tr("Open the log folder"),
+            ),
+        ]
+
+    def _folder_row(self, label: str, path: str, action: str) -> QWidget:
+        row = QWidget()
+        text = QVBoxLayout()
+        text.setSpacing(theme.SPACE_4)
+        text.addWidget(PlainLabel(label))
+        text.addWidget(PlainLabel(path, "secondary", selectable=True))
+        button = TextButton(action, icon="folder-open")
+        button.clicked.connect(partial(self._open_folder, path))
+        line = QHBoxLayout(row)
+        line.setContentsMargins(0, theme.SPACE_12, 0, theme.SPACE_12)
+        line.setSpacing(theme.SPACE_8)
+        line.addLayout(text, 1)
+        line.addWidget(button, 0, Qt.AlignmentFlag.AlignVCenter)
+        return row
+
+    def _open_folder(self, path: str) -> None:
+        if not QDesktopServices.openUrl(QUrl.fromLocalFile(path)):
+            self._notify.tell(self.tr("The folder could not be opened."), path)
+
+    def _choose(self, option: Option[Any], value: Any) -> None:
+        try:
+            written = self._services.settings.set(option, value)
+        except InvalidInput as error:
+            self._notify.error(error)
+            self.rows[option.key].show_value(self._services.settings.get(option))
+            return
+        self._bridge.watch(written)
+
+    def _reset(self, option: Option[Any]) -> None:
+        self._bridge.watch(self._services.settings.reset(option))
+
+    def _changed(self, option: Option[Any], value: Any) -> None:
+        row = self.rows.get(option.key)
+        if row is not None:
+            row.show_value(value)
+            self._show_in_use()
+
+    def _look(self, ask: Callable[[], Future[Sequence[Fact]]] | None, shown: FactRows) -> None:
+        if ask is None:
+            shown.hide()
+            return
+        self._bridge.watch(ask(), partial(self._found, shown), partial(self._not_found, shown))
+
+    def _found(self, shown: FactRows, facts: Sequence[Fact]) -> None:
+        shown.show_facts(facts)
+
+    def _not_found(self, shown: FactRows, error: BaseException) -> None:
+        shown.show_sentence(self.tr("Nothing could be found out."))
+        if not isinstance(error, HearthError):
+            self._notify.error(error)
+
+    def _show_in_use(self) -> None:
+        """Say in words what the automatic values came to for the model that is loaded."""
+        plan = self._services.inference.snapshot().plan
+        settings = self._services.settings
+        for option, name in (
+            (THREADS, "n_threads"),
+            (CONTEXT, "n_ctx"),
+            (GPU_LAYERS, "n_gpu_layers"),
+        ):
+            row = self.rows[option.key]
+            used = getattr(plan, name, None)
+            automatic = settings.get(option) == option.default
+            if used is None:
+                row.show_in_use("")
+            elif automatic:
+                row.show_in_use(
+                    self.tr("Automatic is {value} for the model in use.").format(
+                        value=self.locale().toString(used)
+                    )
+                )
+            elif used != settings.get(option):
+                row.show_in_use(self.tr("Used when the model is loaded next."))
+            else:
+                row.show_in_use("")

@@ -1,0 +1,146 @@
+"""Rows and cards of the settings page. GUI thread; knows options only by declaration."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
+
+from app.gui import theme
+from app.gui.services import Fact
+from app.gui.settings.controls import control_for, words
+from app.gui.widgets.buttons import IconButton
+from app.gui.widgets.plain import PlainLabel
+from app.settings.option import Option
+
+
+class Card(QFrame):
+    """A titled group: the title stands above, the rows on a surface with lines between."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setProperty("kind", "card")
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(
+            theme.SPACE_16, theme.SPACE_4, theme.SPACE_16, theme.SPACE_4
+        )
+        self._column.setSpacing(0)
+
+    def add(self, row: QWidget) -> None:
+        """One more row."""
+        if self._column.count():
+            line = QFrame()
+            line.setProperty("kind", "line")
+            self._column.addWidget(line)
+        self._column.addWidget(row)
+
+
+class OptionRow(QWidget):
+    """Label, help and control of one option; a way back to the default when it was changed."""
+
+    chosen = Signal(object, object)
+    reset_asked = Signal(object)
+
+    def __init__(self, option: Option[Any], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.option = option
+        self.control = control_for(option)
+        self.control.chosen.connect(self._chosen)
+        label = words(option.label)
+        self._reset = IconButton(
+            "rotate-ccw", self.tr("Back to the default: {label}").format(label=label)
+        )
+        self._reset.clicked.connect(self._ask_reset)
+        keep = self._reset.sizePolicy()
+        keep.setRetainSizeWhenHidden(True)
+        self._reset.setSizePolicy(keep)
+        self._now = PlainLabel(role="secondary")
+        self._now.hide()
+        help_text = words(option.help)
+        if option.needs_restart:
+            help_text += " " + self.tr("Takes effect at the next start.")
+        text = QVBoxLayout()
+        text.setSpacing(theme.SPACE_4)
+        text.addWidget(PlainLabel(label))
+        text.addWidget(PlainLabel(help_text, "secondary"))
+        text.addWidget(self._now)
+        self._place(text)
+
+    def show_value(self, value: Any) -> None:
+        """Show what the option is now."""
+        self.control.show_value(value)
+        self._reset.setVisible(value != self.option.default)
+
+    def show_in_use(self, text: str) -> None:
+        """Say below the help what an automatic value came to; nothing for an empty text."""
+        self._now.setText(text)
+        self._now.setVisible(bool(text))
+
+    def _place(self, text: QVBoxLayout) -> None:
+        middle = Qt.AlignmentFlag.AlignVCenter
+        if self.control.is_wide:
+            head = QHBoxLayout()
+            head.addLayout(text, 1)
+            head.addWidget(self._reset, 0, Qt.AlignmentFlag.AlignTop)
+            column = QVBoxLayout(self)
+            column.setContentsMargins(0, theme.SPACE_12, 0, theme.SPACE_12)
+            column.setSpacing(theme.SPACE_8)
+            column.addLayout(head)
+            column.addWidget(self.control)
+            return
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, theme.SPACE_12, 0, theme.SPACE_12)
+        row.setSpacing(theme.SPACE_8)
+        row.addLayout(text, 1)
+        row.addWidget(self._reset, 0, middle)
+        row.addWidget(self.control, 0, middle)
+
+    def _chosen(self, value: Any) -> None:
+        self.chosen.emit(self.option, value)
+
+    def _ask_reset(self) -> None:
+        self.reset_asked.emit(self.option)
+
+
+class FactRows(QWidget):
+    """What was found, one line each; a sentence until it is there."""
+
+    def __init__(self, waiting: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, theme.SPACE_12, 0, theme.SPACE_12)
+        self._grid.setHorizontalSpacing(theme.SPACE_16)
+        self._grid.setVerticalSpacing(theme.SPACE_8)
+        self._grid.setColumnStretch(1, 1)
+        self._labels: list[PlainLabel] = []
+        self.show_sentence(waiting)
+
+    def show_sentence(self, text: str) -> None:
+        """Show one sentence in place of the lines."""
+        self._clear()
+        self._add(PlainLabel(text, "muted"), 0, 0, 2)
+
+    def show_facts(self, facts: Sequence[Fact]) -> None:
+        """Show these lines."""
+        self._clear()
+        for row, fact in enumerate(facts):
+            self._add(PlainLabel(fact.label, "muted", wrap=False), row, 0)
+            self._add(PlainLabel(fact.text, selectable=True), row, 1)
+
+    @property
+    def text(self) -> str:
+        """All that is shown, a line each."""
+        return "\n".join(label.text() for label in self._labels)
+
+    def _add(self, label: PlainLabel, row: int, column: int, span: int = 1) -> None:
+        self._labels.append(label)
+        self._grid.addWidget(label, row, column, 1, span, Qt.AlignmentFlag.AlignTop)
+
+    def _clear(self) -> None:
+        for label in self._labels:
+            self._grid.removeWidget(label)
+            label.hide()
+            label.deleteLater()
+        self._labels.clear()

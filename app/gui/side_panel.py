@@ -1,0 +1,63 @@
+"""The window's left side: the conversations, and under them the other pages. GUI thread."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
+
+from app.gui import keys, theme
+from app.gui.bridge import Bridge
+from app.gui.chat.sidebar import Sidebar
+from app.gui.notify import Notifier
+from app.gui.services import GuiServices
+from app.gui.widgets.buttons import IconButton, TextButton
+from app.gui.widgets.shell import Rail
+
+
+class SidePanel(QWidget):
+    """The sidebar as it stands in the window, and the buttons of the rail that replaces it."""
+
+    settings_asked = Signal()
+    fold_asked = Signal()
+
+    def __init__(self, services: GuiServices, bridge: Bridge, notify: Notifier) -> None:
+        super().__init__()
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.setProperty("kind", "sidebar")
+        self.conversations = Sidebar(services, bridge, notify)
+        self.settings_button = TextButton(self.tr("Settings"), "row", icon="settings")
+        self.settings_button.setToolTip(keys.native(keys.SETTINGS))
+        self.settings_button.setCheckable(True)
+        self.settings_button.clicked.connect(self.settings_asked)
+        fold_key = keys.native(keys.SIDEBAR)
+        fold = IconButton("panel-left", self.tr("Hide the sidebar"), shortcut_text=fold_key)
+        fold.clicked.connect(self.fold_asked)
+        line = QFrame()
+        line.setProperty("kind", "line")
+        foot = QHBoxLayout()
+        foot.setContentsMargins(*(theme.SPACE_8,) * 4)
+        foot.setSpacing(theme.SPACE_4)
+        foot.addWidget(self.settings_button, 1)
+        foot.addWidget(fold)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 1, 0)
+        column.setSpacing(0)
+        column.addWidget(self.conversations, 1)
+        column.addWidget(line)
+        column.addLayout(foot)
+
+    def fill_rail(self, rail: Rail) -> None:
+        """Give the rail its buttons."""
+        unfold = IconButton(
+            "panel-left", self.tr("Show the sidebar"), shortcut_text=keys.native(keys.SIDEBAR)
+        )
+        unfold.clicked.connect(self.fold_asked)
+        new = IconButton("square-pen", self.tr("New chat"), shortcut_text=keys.native(keys.NEW))
+        new.clicked.connect(self.conversations.new_asked)
+        settings = IconButton(
+            "settings", self.tr("Settings"), shortcut_text=keys.native(keys.SETTINGS)
+        )
+        settings.clicked.connect(self.settings_asked)
+        rail.add_top(unfold)
+        rail.add_top(new)
+        rail.add_bottom(settings)
