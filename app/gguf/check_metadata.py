@@ -53,6 +53,8 @@ WHOLE: dict[str, tuple[int, int]] = {
     "shortconv.l_cache": (1, 1 << 12),
     "wkv.head_size": (1, 1 << 16),
     "token_shift_count": (1, 16),
+    "full_attention_interval": (1, MAX_LAYERS),
+    "kda.head_dim": (1, 1 << 12),
 }
 
 #: Whole numbers that may differ from layer to layer: one number, or a list of one a layer.
