@@ -7,16 +7,10 @@ cycles or a lost head; of sound turns it is the obvious one.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A turn on the path: its position in the sequence given, and its versions."""
-
-    position: int
-    n_siblings: int
-    sibling_index: int
+# Position in the sequence given, number of siblings, index among them. A plain tuple: there are
+# as many as messages in the chat.
+Place = tuple[int, int, int]
 
 
 def active_path(turns: Sequence[tuple[str, str | None]], head: str | None) -> list[Place]:
@@ -42,13 +36,12 @@ def active_path(turns: Sequence[tuple[str, str | None]], head: str | None) -> li
         path.append(position)
         position = parents[position]
     path.reverse()
-    return [_place(position, children[parents[position]]) for position in path]
-
-
-def _place(position: int, siblings: list[int]) -> Place:
-    if len(siblings) == 1:
-        return Place(position, 1, 0)
-    return Place(position, len(siblings), siblings.index(position))
+    places: list[Place] = []
+    for position in path:
+        siblings = children[parents[position]]
+        n_siblings = len(siblings)
+        places.append((position, n_siblings, siblings.index(position) if n_siblings > 1 else 0))
+    return places
 
 
 def newest_leaf(turns: Sequence[tuple[str, str | None]], start: str) -> str:

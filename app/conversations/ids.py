@@ -14,19 +14,34 @@ _lock = threading.Lock()
 _last = 0
 
 
-def new_id() -> str:
+def new_id(*after: str | None) -> str:
     """A UUID of version 7 (RFC 9562, 5.7) in its 36-character form.
 
-    Later calls in one process give greater texts, also within a millisecond and when the
-    clock steps back: the 74 bits beside the timestamp count up from a random start.
+    Greater, as text, than every identifier made before in this process and than each of
+    `after`, also when the clock stepped back: the 74 bits beside the timestamp count up from a
+    random start.
     """
     global _last
     stamp = time.time_ns() // 1_000_000
     with _lock:
+        last = max(_last, *map(_number, after), 0)
         fresh = (stamp << 74) | secrets.randbits(73)
-        _last = fresh if fresh > _last else _last + 1 + secrets.randbits(32)
+        _last = fresh if fresh > last else last + 1 + secrets.randbits(32)
         value = _last
-    stamp_bits, rest = value >> 74, value & ((1 << 74) - 1)
-    rand_a, rand_b = rest >> 62, rest & ((1 << 62) - 1)
-    number = ((stamp_bits & ((1 << 48) - 1)) << 80) | (0x7 << 76) | (rand_a << 64)
-    return str(uuid.UUID(int=number | (0b10 << 62) | rand_b))
+    return _text(value)
+
+
+def _text(value: int) -> str:
+    stamp, rest = value >> 74 & (1 << 48) - 1, value & (1 << 74) - 1
+    number = stamp << 80 | 7 << 76 | rest >> 62 << 64 | 2 << 62 | rest & (1 << 62) - 1
+    return str(uuid.UUID(int=number))
+
+
+def _number(text: str | None) -> int:
+    """The 122 counted bits of an identifier; 0 of anything else, which then orders nothing."""
+    try:
+        number = uuid.UUID(text).int if text else 0
+    except ValueError:
+        return 0
+    stamp, high, low = number >> 80, number >> 64 & 0xFFF, number & (1 << 62) - 1
+    return stamp << 74 | high << 62 | low

@@ -120,28 +120,28 @@ def read_turn(
     `after` is the role of the turn before it: it decides who spoke where the code is unknown.
     Bytes that are not UTF-8 are expected as lone surrogates (`app.database` reads them so).
     """
-    key, parent_id, role, state, text, created_at, model, finish_reason = row[:8]
+    key, parent_id, role, state, text, created_at = row[:6]
     error = _text_or_none(row[15])
     damaged = role not in ROLES or state not in STATES or not _is_sound(text)
     if damaged:
         error = error or DAMAGED_NOTE
         text = _text(text) or DAMAGED_TEXT
     return Turn(
-        id=key if type(key) is str else _text(key),
-        conversation_id=conversation_id,
-        parent_id=parent_id if parent_id is None else _text(parent_id),
-        role=role if role in ROLES else ("assistant" if after == "user" else "user"),
-        text=text,
-        state=state if state in STATES else "failed",
-        created_at=created_at if type(created_at) is float else _number_or_none(created_at) or 0.0,
-        model=_text_or_none(model),
-        finish_reason=_text_or_none(finish_reason),
-        usage=_usage(row[8:11]),
-        timings=_timings(row[11:15]),
-        error=error,
-        n_siblings=n_siblings,
-        sibling_index=index,
-        damaged=damaged,
+        _text(key),
+        conversation_id,
+        _text_or_none(parent_id),
+        role if role in ROLES else ("assistant" if after == "user" else "user"),
+        text,
+        state if state in STATES else "failed",
+        _number_or_none(created_at) or 0.0,
+        _text_or_none(row[6]),
+        _text_or_none(row[7]),
+        _usage(row[8:11]),
+        _timings(row[11:15]),
+        error,
+        n_siblings,
+        index,
+        damaged,
     )
 
 

@@ -149,10 +149,11 @@ class Repository:
         kept = storable(text)
 
         def work(connection: sqlite3.Connection) -> Turn:
-            turn_id = new_id()
             rows.conversation(connection, conversation_id)
             if parent_id is not None and rows.place_of(connection, parent_id)[0] != conversation_id:
                 raise rows.missing_turn()
+            youngest = rows.youngest_child(connection, conversation_id, parent_id)
+            turn_id = new_id(parent_id, youngest)
             connection.execute(
                 "INSERT INTO turn (id, conversation_id, parent_id, role, state, text, created_at,"
                 " model) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",

@@ -90,7 +90,7 @@ def versions(connection: sqlite3.Connection, turn_id: str) -> tuple[Turn, ...]:
     conversation_id, parent_id = place_of(connection, turn_id)
     after = role_of(connection, parent_id)
     found = connection.execute(
-        f"SELECT {TURN} FROM turn WHERE conversation_id = ? AND parent_id IS ? ORDER BY rowid",
+        f"SELECT {TURN} FROM turn WHERE conversation_id = ? AND parent_id IS ? ORDER BY id",
         (conversation_id, parent_id),
     ).fetchall()
     return tuple(
@@ -98,12 +98,23 @@ def versions(connection: sqlite3.Connection, turn_id: str) -> tuple[Turn, ...]:
     )
 
 
+def youngest_child(
+    connection: sqlite3.Connection, conversation_id: str, parent_id: str | None
+) -> str | None:
+    """The identifier of the last version under a parent."""
+    row = connection.execute(
+        "SELECT max(id) FROM turn WHERE conversation_id = ? AND parent_id IS ?",
+        (conversation_id, parent_id),
+    ).fetchone()
+    return row[0] if isinstance(row[0], str) else None
+
+
 def turn(connection: sqlite3.Connection, turn_id: str) -> Turn:
     """One turn and its place among its versions; InvalidInput when there is none."""
     conversation_id, parent_id = place_of(connection, turn_id)
     row = connection.execute(f"SELECT {TURN} FROM turn WHERE id = ?", (turn_id,)).fetchone()
     born = connection.execute(
-        "SELECT id FROM turn WHERE conversation_id = ? AND parent_id IS ? ORDER BY rowid",
+        "SELECT id FROM turn WHERE conversation_id = ? AND parent_id IS ? ORDER BY id",
         (conversation_id, parent_id),
     ).fetchall()
     index = born.index((turn_id,)) if (turn_id,) in born else 0
@@ -114,7 +125,7 @@ def turn(connection: sqlite3.Connection, turn_id: str) -> Turn:
 def structure(connection: sqlite3.Connection, conversation_id: str) -> list[tuple[str, str | None]]:
     """Every turn of a conversation and its parent, in order of birth."""
     return connection.execute(
-        "SELECT id, parent_id FROM turn WHERE conversation_id = ? ORDER BY rowid",
+        "SELECT id, parent_id FROM turn WHERE conversation_id = ? ORDER BY id",
         (conversation_id,),
     ).fetchall()
 
@@ -122,8 +133,8 @@ def structure(connection: sqlite3.Connection, conversation_id: str) -> list[tupl
 def path(connection: sqlite3.Connection, conversation_id: str) -> tuple[Turn, ...]:
     """The active path of a conversation, from its first turn to its head.
 
-    One scan of its turns, walked here: for 10,000 turns that takes half the time of a recursive
-    query, and it finds a way round lost rows.
+    One scan of its turns, walked here: reading 10,000 so takes 0.6 of the time of a recursive
+    query, and the walk finds a way round lost rows.
     """
     head = connection.execute(
         "SELECT head_id FROM conversation WHERE id = ?", (conversation_id,)
@@ -131,22 +142,18 @@ def path(connection: sqlite3.Connection, conversation_id: str) -> tuple[Turn, ..
     if head is None:
         return ()
     found = connection.execute(
-        f"SELECT rowid, {TURN} FROM turn WHERE conversation_id = ?", (conversation_id,)
+        f"SELECT {TURN} FROM turn WHERE conversation_id = ?", (conversation_id,)
     ).fetchall()
-    found.sort(key=_rowid)
-    places = active_path([(row[1], row[2]) for row in found], head[0])
+    # An identifier sorts by time of birth; a damaged one may be anything.
+    found.sort(key=lambda row: str(row[0]))
+    places = active_path([(row[0], row[1]) for row in found], head[0])
     turns: list[Turn] = []
     after: Role | None = None
-    for place in places:
-        row = found[place.position][1:]
-        shown = read_turn(row, conversation_id, after, place.n_siblings, place.sibling_index)
+    for position, n_siblings, index in places:
+        shown = read_turn(found[position], conversation_id, after, n_siblings, index)
         turns.append(shown)
         after = shown.role
     return tuple(turns)
-
-
-def _rowid(row: tuple[Any, ...]) -> int:
-    return int(row[0])
 
 
 def figures(timings: Timings | None) -> tuple[float | None, ...]:

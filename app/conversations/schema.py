@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import sqlite3
 
+from app.database.migrations import Schema
+
 
 def _conversations_and_turns(connection: sqlite3.Connection) -> None:
     connection.execute("""
@@ -46,4 +48,26 @@ def _conversations_and_turns(connection: sqlite3.Connection) -> None:
     connection.execute("CREATE INDEX turn_writing ON turn(state) WHERE state = 'writing'")
 
 
-MIGRATIONS = (_conversations_and_turns,)
+_RECOVERED = "Recovered chat"
+_MARK = '{"recovered": true}'
+
+
+def _mend(connection: sqlite3.Connection) -> None:
+    """Give turns whose conversation was lost a conversation again, so that they can be seen."""
+    connection.execute(
+        "INSERT OR IGNORE INTO conversation"
+        " (id, title, title_key, created_at, updated_at, options)"
+        " SELECT conversation_id, ?, ?, min(created_at), max(created_at), ? FROM turn"
+        " WHERE conversation_id NOT IN (SELECT id FROM conversation) GROUP BY conversation_id",
+        (_RECOVERED, _RECOVERED.casefold(), _MARK),
+    )
+
+
+def _unmend(connection: sqlite3.Connection) -> None:
+    """Make room for the true conversation, unless a person has taken to the recovered one."""
+    connection.execute(
+        "DELETE FROM conversation WHERE title = ? AND options = ?", (_RECOVERED, _MARK)
+    )
+
+
+SCHEMA = Schema(steps=(_conversations_and_turns,), mend=_mend, unmend=_unmend)

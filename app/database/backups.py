@@ -37,6 +37,10 @@ class BackupStopped(Exception):
     """Closing cut a copy short; nothing was left behind."""
 
 
+class UnsoundCopy(Exception):
+    """A fresh copy does not verify, so the database it was made from does not either."""
+
+
 def daily_name(day: dt.date) -> str:
     return f"hearth-{day.isoformat()}.db"
 
@@ -51,7 +55,7 @@ def copy(
     """A verified copy of the live database `source` under the new name `target`.
 
     Reads one state of the data while others go on writing. Raises BackupStopped when `stop` is
-    set, sqlite3.Error or OSError; leaves nothing behind then.
+    set, UnsoundCopy, sqlite3.Error or OSError; leaves nothing behind then.
     """
     part = target.with_name(f"{target.name}.{os.getpid()}.part")
     try:
@@ -63,7 +67,7 @@ def copy(
                 _step_through(live, copied, stop, pause_s)
                 copied.execute("PRAGMA journal_mode = DELETE")
         if not is_sound(part):
-            raise sqlite3.DatabaseError(f"the copy of {source.name} does not verify")
+            raise UnsoundCopy("a copy of it does not verify")
         _sync(part)
         part.replace(target)
         _sync(target.parent)

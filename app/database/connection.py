@@ -11,15 +11,18 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from app.database.faults import is_damage, translate
-from app.database.migrations import Migration
+from app.database.migrations import Schema
 from app.database.opening import Opening, ask_for_check, open_file
+from app.database.restoring import merge
+from app.database.transaction import transaction
+from app.database.upkeep import Upkeep
 from app.foundation.errors import HearthError, StorageError
 
 log = logging.getLogger(__name__)
@@ -52,7 +55,6 @@ class Answer(Future[T]):
 class _Job(Generic[T]):
     work: Work[T]
     answer: Answer[T]
-    begin: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,54 +69,81 @@ class Opened:
 class Database:
     """One file, one thread. Made by `Database.open`."""
 
-    def __init__(self, path: Path, migrations: Sequence[Migration], *, backups: Path) -> None:
+    def __init__(self, path: Path, schema: Schema, *, backups: Path) -> None:
         self.path = path
-        self.backups = backups
-        self._migrations = tuple(migrations)
+        self._schema = schema
         self._jobs: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._is_closed = False
-        self._thread = threading.Thread(target=self._run, name="hearth-database", daemon=True)
+        self._upkeep = Upkeep(path, backups)
+        self._backups = backups
         self._opening: Future[Opening] = Future()
+        self._thread = threading.Thread(target=self._run, name="hearth-database", daemon=True)
 
     @classmethod
-    def open(cls, path: Path, migrations: Sequence[Migration], *, backups: Path) -> Opened:
+    def open(cls, path: Path, schema: Schema, *, backups: Path) -> Opened:
         """Open or make the database at `path`; waits for the disk.
 
         Damage never fails: the file is kept aside, what can be read is saved into a fresh one,
         and the notice says so. Raises DatabaseTooNew (nothing touched), StorageFull,
         StorageReadOnly or StorageError.
         """
-        database = cls(path, migrations, backups=backups)
+        database = cls(path, schema, backups=backups)
         database._thread.start()
         found = database._opening.result()
         return Opened(database, found.notice, found.newest_backup)
 
     def call(self, work: Work[T]) -> Future[T]:
         """Run `work` in a transaction that may write; durable when the future is done."""
-        return self._submit(work, "BEGIN IMMEDIATE")
+
+        def writing(connection: sqlite3.Connection) -> T:
+            with transaction(connection):
+                return work(connection)
+
+        return self._submit(writing)
 
     def read(self, work: Work[T]) -> Future[T]:
         """Run `work` in a transaction that only reads, on one state of the data."""
-        return self._submit(work, "BEGIN")
+
+        def reading(connection: sqlite3.Connection) -> T:
+            with transaction(connection, "DEFERRED"):
+                return work(connection)
+
+        return self._submit(reading)
+
+    def restore(self, backup: Path) -> Future[int]:
+        """Bring back from a copy what is missing here; how many rows that was.
+
+        Nothing stored now is changed or removed. DatabaseDamaged when the copy is no good.
+        """
+        return self._submit(lambda connection: merge(connection, backup, self._schema, self.path))
+
+    def start_upkeep(self, report: Callable[[HearthError], None], first_delay_s: float) -> None:
+        """Make the daily copy on a thread of its own, the first after `first_delay_s` seconds.
+
+        `report` is called there with what a person should know: damage found, no space left.
+        """
+        self._upkeep.start(report, first_delay_s)
 
     def close(self, deadline_s: float) -> bool:
         """Finish what was asked for, fold the log into the file, close. False if that took longer.
 
         Later calls fail with a StorageError; closing again only waits.
         """
+        ends_at = time.monotonic() + deadline_s
+        self._upkeep.stop(deadline_s)
         with self._lock:
             if not self._is_closed:
                 self._is_closed = True
                 self._jobs.put(None)
-        self._thread.join(deadline_s)
+        self._thread.join(max(0.0, ends_at - time.monotonic()))
         return not self._thread.is_alive()
 
-    def _submit(self, work: Work[T], begin: str) -> Future[T]:
+    def _submit(self, work: Work[T]) -> Future[T]:
         answer: Answer[T] = Answer(self._thread)
         with self._lock:
             if not self._is_closed:
-                self._jobs.put(_Job(work, answer, begin))
+                self._jobs.put(_Job(work, answer))
                 return answer
         answer.set_exception(
             StorageError(
@@ -127,13 +156,14 @@ class Database:
 
     def _run(self) -> None:
         try:
-            found = open_file(self.path, self._migrations, self.backups)
+            found = open_file(self.path, self._schema, self._backups)
         except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits
             self._opening.set_exception(_translated(error, self.path))
             return
         self._opening.set_result(found)
         while (job := self._jobs.get()) is not None:
             self._carry_out(found.connection, job)
+            # Not to keep alive what the caller has let go of until the next job comes.
             del job
         _close(found.connection)
 
@@ -141,11 +171,8 @@ class Database:
         if not job.answer.set_running_or_notify_cancel():
             return
         try:
-            connection.execute(job.begin)
             result = job.work(connection)
-            connection.execute("COMMIT")
         except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits
-            _roll_back(connection)
             if is_damage(error):
                 ask_for_check(self.path)
             job.answer.set_exception(_translated(error, self.path))
@@ -158,15 +185,6 @@ def _translated(error: BaseException, path: Path) -> BaseException:
     if told is not error:
         told.__cause__ = error
     return told
-
-
-def _roll_back(connection: sqlite3.Connection) -> None:
-    if not connection.in_transaction:
-        return
-    try:
-        connection.execute("ROLLBACK")
-    except sqlite3.Error:
-        log.exception("database: could not roll back")
 
 
 def _close(connection: sqlite3.Connection) -> None:

@@ -50,7 +50,12 @@ def read_header(path: Path) -> FileHeader | None:
     header = _parse(first)
     if header is None:
         return None
-    return _parse(_page_one_in(wal_of(path), header.page_bytes)) or header
+    at = committed_pages(wal_of(path), header.page_bytes).get(1)
+    if at is None:
+        return header
+    with wal_of(path).open("rb") as file:
+        file.seek(at)
+        return _parse(file.read(_PAGE_ONE_BYTES)) or header
 
 
 def _parse(first: bytes) -> FileHeader | None:
@@ -61,27 +66,29 @@ def _parse(first: bytes) -> FileHeader | None:
     return FileHeader(65536 if page_bytes == 1 else page_bytes, version, owner)
 
 
-def _page_one_in(wal: Path, page_bytes: int) -> bytes:
-    """The head of page 1 in the last committed transaction of the log that holds one."""
+def committed_pages(wal: Path, page_bytes: int) -> dict[int, int]:
+    """Where in a write-ahead log the last committed content of each page in it begins."""
+    committed: dict[int, int] = {}
+    pending: dict[int, int] = {}
     try:
         file = wal.open("rb")
     except FileNotFoundError:
-        return b""
-    committed = pending = b""
+        return committed
     with file:
         header = file.read(_WAL_HEADER_BYTES)
         if len(header) < _WAL_HEADER_BYTES or int.from_bytes(header[8:12]) != page_bytes:
-            return b""
-        salts = header[16:24]
-        while len(frame := file.read(_FRAME_HEADER_BYTES)) == _FRAME_HEADER_BYTES:
+            return committed
+        end = wal.stat().st_size
+        at = _WAL_HEADER_BYTES
+        while at + _FRAME_HEADER_BYTES + page_bytes <= end:
+            file.seek(at)
+            frame = file.read(_FRAME_HEADER_BYTES)
             number, size_after_commit = struct.unpack(">II", frame[:8])
-            if frame[8:16] != salts:
+            if frame[8:16] != header[16:24]:
                 break
-            if number == 1:
-                pending = file.read(_PAGE_ONE_BYTES)
-                file.seek(page_bytes - len(pending), 1)
-            else:
-                file.seek(page_bytes, 1)
+            pending[number] = at + _FRAME_HEADER_BYTES
             if size_after_commit:
-                committed = pending
+                committed |= pending
+                pending.clear()
+            at += _FRAME_HEADER_BYTES + page_bytes
     return committed

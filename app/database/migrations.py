@@ -9,13 +9,33 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from app.database.header import APPLICATION_ID
+from app.database.transaction import transaction
 from app.foundation.errors import DatabaseTooNew
 
 log = logging.getLogger(__name__)
 
 Migration = Callable[[sqlite3.Connection], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """The steps to today's tables, in order, and how to make sense of rows that were saved.
+
+    `mend` runs in a transaction after rows came in from a damaged file or from a backup, when
+    some that belong together may be missing; `unmend` takes back what `mend` made up, before
+    more rows come in. Foreign keys are off in `unmend`.
+    """
+
+    steps: tuple[Migration, ...]
+    mend: Migration
+    unmend: Migration
+
+    @property
+    def version(self) -> int:
+        return len(self.steps)
 
 
 def version_of(connection: sqlite3.Connection) -> int:
@@ -25,7 +45,7 @@ def version_of(connection: sqlite3.Connection) -> int:
 
 def migrate(
     connection: sqlite3.Connection,
-    migrations: Sequence[Migration],
+    steps: Sequence[Migration],
     before: Callable[[int], object],
 ) -> int:
     """Carry out the missing steps; how many there were.
@@ -34,21 +54,15 @@ def migrate(
     everything by raising.
     """
     found = version_of(connection)
-    if found > 0 and found < len(migrations):
+    if found > 0 and found < len(steps):
         before(found)
-    for number, step in enumerate(migrations[found:], found + 1):
-        log.info("database: step %d of %d", number, len(migrations))
-        connection.execute("BEGIN IMMEDIATE")
-        try:
+    for number, step in enumerate(steps[found:], found + 1):
+        log.info("database: step %d of %d", number, len(steps))
+        with transaction(connection):
             step(connection)
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {number}")
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
-    return max(0, len(migrations) - found)
+    return max(0, len(steps) - found)
 
 
 def too_new(found: int, known: int) -> DatabaseTooNew:

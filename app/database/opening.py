@@ -12,14 +12,14 @@ import logging
 import os
 import sqlite3
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from app.database import backups, salvage
 from app.database.faults import is_damage, translate
 from app.database.header import APPLICATION_ID, read_header, shm_of, wal_of
-from app.database.migrations import Migration, migrate, too_new
+from app.database.migrations import Schema, migrate, too_new
+from app.database.transaction import transaction
 from app.foundation.errors import DatabaseDamaged, HearthError, StorageFull, StorageReadOnly
 
 log = logging.getLogger(__name__)
@@ -57,22 +57,22 @@ class Opening:
     newest_backup: Path | None = None
 
 
-def open_file(path: Path, migrations: Sequence[Migration], folder: Path) -> Opening:
+def open_file(path: Path, schema: Schema, folder: Path) -> Opening:
     """Open `path`, with backups in `folder`. Raises what `Database.open` says."""
     header = read_header(path)
-    if header is not None and header.user_version > len(migrations):
-        raise too_new(header.user_version, len(migrations))
+    if header is not None and header.user_version > schema.version:
+        raise too_new(header.user_version, schema.version)
     try:
         _refuse_remains(path, folder)
-        connection = _open_sound(path, migrations, folder)
+        connection = _open_sound(path, schema, folder)
     except _Damage as damage:
-        return _start_afresh(path, migrations, folder, str(damage))
+        return _start_afresh(path, schema, folder, str(damage))
     except sqlite3.Error as error:
         if is_damage(error):
-            return _start_afresh(path, migrations, folder, str(error))
-        return _open_frozen(path, migrations, translate(error, path))
+            return _start_afresh(path, schema, folder, str(error))
+        return _open_frozen(path, schema, translate(error, path))
     except OSError as error:
-        return _open_frozen(path, migrations, translate(error, path))
+        return _open_frozen(path, schema, translate(error, path))
     return Opening(connection)
 
 
@@ -97,7 +97,7 @@ def _refuse_remains(path: Path, folder: Path) -> None:
         raise _Damage("the file is empty" if path.exists() else "the file is gone")
 
 
-def _open_sound(path: Path, migrations: Sequence[Migration], folder: Path) -> sqlite3.Connection:
+def _open_sound(path: Path, schema: Schema, folder: Path) -> sqlite3.Connection:
     _make_private(path)
     connection = _connect(path)
     try:
@@ -107,7 +107,7 @@ def _open_sound(path: Path, migrations: Sequence[Migration], folder: Path) -> sq
             log.warning("database: this folder does not allow a write-ahead log (%s)", mode)
         for pragma in _DURABLE:
             connection.execute(pragma)
-        migrate(connection, migrations, lambda version: _save_before(path, folder, version))
+        migrate(connection, schema.steps, lambda version: _save_before(path, folder, version))
         _word(path).unlink(missing_ok=True)
     except BaseException:
         connection.close()
@@ -176,12 +176,12 @@ def _save_before(path: Path, folder: Path, version: int) -> None:
     backups.copy(path, target, pause_s=0)
 
 
-def _open_frozen(path: Path, migrations: Sequence[Migration], reason: BaseException) -> Opening:
+def _open_frozen(path: Path, schema: Schema, reason: BaseException) -> Opening:
     """What is stored can still be read on a full disk or in a folder that may not be written."""
     header = read_header(path)
     if not isinstance(reason, (StorageFull, StorageReadOnly)) or header is None:
         raise reason
-    if header.user_version != len(migrations):
+    if header.user_version != schema.version:
         raise reason
     log_file = wal_of(path)
     is_folded = not log_file.exists() or log_file.stat().st_size == 0
@@ -193,20 +193,22 @@ def _open_frozen(path: Path, migrations: Sequence[Migration], reason: BaseExcept
     return Opening(connection, reason)
 
 
-def _start_afresh(path: Path, migrations: Sequence[Migration], folder: Path, what: str) -> Opening:
+def _start_afresh(path: Path, schema: Schema, folder: Path, what: str) -> Opening:
     moved = _set_aside(path)
     try:
-        connection = _open_sound(path, migrations, folder)
+        connection = _open_sound(path, schema, folder)
     except BaseException:
         for file in (path, wal_of(path), shm_of(path)):
             file.unlink(missing_ok=True)
         for file, aside in moved.items():
             aside.replace(file)
         raise
-    newest = backups.newest(folder, len(migrations))
+    newest = backups.newest(folder, schema.version)
     if newest is not None:
         newest = backups.keep(newest)
     saved = salvage.save_rows(moved.get(path), moved.get(wal_of(path)), connection)
+    with transaction(connection):
+        schema.mend(connection)
     log.error("database: damaged (%s); kept as %s; %s", what, moved.get(path), saved)
     return Opening(connection, _notice(path, moved, what, saved, newest), newest)
 

@@ -86,7 +86,7 @@ class _Histogram:
             seen += n
             if n and seen >= rank:
                 middle = _BOUNDS[min(index, len(_BOUNDS) - 1)] / _GROWTH**0.5
-                return min(max(middle, self.minimum), self.maximum)
+                return float(min(max(middle, self.minimum), self.maximum))
         return 0.0
 
     def freeze(self) -> Distribution:
