@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from app.conversations.repository import Turn
+from app.conversations.records import Turn
 from app.foundation.errors import HearthError
 
 

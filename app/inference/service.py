@@ -1,0 +1,325 @@
+"""generate() for all faces: admitted at once, made ready on a pool, answered by the engine.
+
+Every request ends in exactly one Finished or Failed, whatever happens. Sinks are called on pool
+and engine threads. Knows not who asks.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from typing import Any
+
+from app.engine.messages import EngineRequest, EngineState, LoadCancelled, LoadedModel
+from app.foundation.cancellation import Cancellation
+from app.foundation.errors import HearthError, InvalidInput, RequestFailed
+from app.inference.host import Lease, ModelHost
+from app.inference.pool import Pool
+from app.inference.requests import ActiveRequest
+from app.inference.tokenizing import PromptTokenizer, check_context, check_size
+from app.metrics import recorder as metrics
+from app.metrics.recorder import Recorder
+from app.protocol.chat import Message
+from app.protocol.generation import Event, Failed, Finished, GenerationRequest, Sink, Timings
+from app.protocol.model_ref import ModelRef
+from app.templates.render import Renderer
+
+POOL_THREADS = 4
+_MAX_NOTES = 20
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSnapshot:
+    """What inference is doing. `notes` are sentences about the present model's template."""
+
+    state: EngineState
+    model: LoadedModel | None
+    plan: Any
+    active: int
+    waiting: int
+    notes: tuple[str, ...] = ()
+
+
+class InferenceService:
+    """The door to generation. Owns the host, the renderer and the pool, and closes them."""
+
+    def __init__(self, host: ModelHost, renderer: Renderer, recorder: Recorder) -> None:
+        self._host = host
+        self._renderer = renderer
+        self._recorder = recorder
+        self._tokenizer = PromptTokenizer()
+        self._pool = Pool("inference", POOL_THREADS)
+        self._numbers = itertools.count(1)
+        self._lock = threading.Lock()
+        self._active: dict[str, ActiveRequest] = {}
+        self._notes: tuple[str, tuple[str, ...]] = ("", ())
+
+    def generate(self, request: GenerationRequest, sink: Sink) -> str:
+        """Answer `request` through `sink`; returns the request's id at once.
+
+        In `Finished.timings`, `load_ms` is what making the model ready took (0 if it was), and
+        `ttft_ms` runs from this call to the first token, less `load_ms`.
+        """
+        return self._admit(request, sink, self._generate)
+
+    def load(self, ref: ModelRef, sink: Sink) -> str:
+        """Make a model ready. Ends in Finished with reason "stop" and no tokens, or Failed."""
+        return self._admit(GenerationRequest((), ref), sink, self._make_ready)
+
+    def cancel(self, request_id: str, reason: str = "cancelled") -> None:
+        """End a request with finish reason "cancelled"; unknown and ended ids are ignored.
+
+        A request that the engine has not begun ends before this returns.
+        """
+        with self._lock:
+            active = self._active.get(request_id)
+        if active is not None:
+            active.cancellation.cancel(reason)
+
+    def unload(self) -> Future[None]:
+        """Cancel every request and free the model."""
+        self._cancel_all("unloaded")
+        return self._in_pool(self._host.unload)
+
+    def count_tokens(self, messages: Sequence[Message], ref: ModelRef) -> Future[int]:
+        """How many tokens the prompt for an answer to `messages` has. Loads the model if needed."""
+        request = GenerationRequest(tuple(messages), ref)
+
+        def count() -> int:
+            lease = self._host.acquire(ref, on_progress=_unheard, cancellation=Cancellation())
+            try:
+                return len(self._prompt(request, lease)[0])
+            finally:
+                lease.release()
+
+        return self._in_pool(count)
+
+    def is_ready(self, ref: ModelRef) -> bool:
+        """True if the model is in memory as it should be, so that nothing has to be loaded."""
+        return self._host.is_loaded(ref)
+
+    def snapshot(self) -> ServiceSnapshot:
+        """What inference is doing now; returns at once on any thread."""
+        now = self._host.snapshot()
+        path, notes = self._notes
+        shown = notes if now.model is not None and now.model.path == path else ()
+        return ServiceSnapshot(now.state, now.model, now.plan, now.active, now.waiting, shown)
+
+    def close(self, deadline_s: float) -> bool:
+        """Cancel every request, end engine, pool and child; True if all ended in time."""
+        self._cancel_all("closing")
+        engine_ended = self._host.close(deadline_s * 0.8)
+        pool_ended = self._pool.close(deadline_s * 0.2)
+        self._renderer.close()
+        return engine_ended and pool_ended
+
+    def _admit(
+        self, request: GenerationRequest, sink: Sink, work: Callable[[ActiveRequest], None]
+    ) -> str:
+        request_id = f"r{next(self._numbers)}"
+        active = ActiveRequest(request_id, request, sink, self._ended)
+        with self._lock:
+            self._active[request_id] = active
+        # Until the engine has it, a cancelled request ends right here, on the canceller's thread.
+        active.cancellation.on_cancel(lambda: self._cancelled(active))
+        if not self._pool.run(lambda: self._guarded(active, work)):
+            active.finish_unsubmitted("cancelled")
+        return request_id
+
+    def _cancelled(self, active: ActiveRequest) -> None:
+        with active.handing_over:
+            lease = active.lease
+        if lease is None:
+            active.finish_unsubmitted("cancelled")
+        else:
+            lease.engine.cancel(active.id, active.cancellation.reason)
+
+    def _guarded(self, active: ActiveRequest, work: Callable[[ActiveRequest], None]) -> None:
+        """Run `work`; whatever goes wrong becomes the request's one terminal event."""
+        if active.is_ended:
+            return
+        try:
+            work(active)
+        except LoadCancelled:
+            active.finish_unsubmitted("cancelled")
+        except HearthError as error:
+            active.emit(Failed(active.id, error))
+        except Exception as error:  # noqa: BLE001 - a bug here must still end the request
+            _log.exception("request %s met a fault", active.id)
+            active.emit(Failed(active.id, _fault(error)))
+
+    def _make_ready(self, active: ActiveRequest) -> None:
+        lease = self._acquired(active)
+        lease.release()
+        active.finish_unsubmitted("stop")
+
+    def _generate(self, active: ActiveRequest) -> None:
+        _check_request(active.request)
+        lease = self._acquired(active)
+        try:
+            prompt, stop = self._prompt(active.request, lease)
+            check_context(len(prompt), lease.model.n_ctx, active.request.max_tokens)
+            request = EngineRequest(
+                active.id,
+                tuple(prompt),
+                active.request.sampling,
+                active.request.max_tokens,
+                (*active.request.stop, *stop),
+            )
+        except BaseException:
+            lease.release()
+            raise
+        self._submit(active, request, lease)
+
+    def _submit(self, active: ActiveRequest, request: EngineRequest, lease: Lease) -> None:
+        """Hand over to the engine, unless cancelled meanwhile; the lease ends with the answer."""
+        before_ms = active.since_admission_ms() - active.load_ms
+
+        def sink(event: Event) -> None:
+            if isinstance(event, Finished):
+                event = replace(
+                    event,
+                    timings=replace(
+                        event.timings,
+                        load_ms=active.load_ms,
+                        ttft_ms=event.timings.ttft_ms + before_ms
+                        if event.usage.completion_tokens
+                        else 0.0,
+                    ),
+                    model=lease.model.name,
+                )
+            if isinstance(event, Finished | Failed):
+                lease.release()
+            active.emit(event)
+
+        with active.handing_over:
+            if active.is_ended or active.cancellation.is_set:
+                lease.release()
+                active.finish_unsubmitted("cancelled")
+                return
+            active.lease = lease
+        try:
+            lease.engine.submit(request, sink)
+        except BaseException:
+            lease.release()
+            raise
+        self._repeat_cancel(active, lease)
+
+    @staticmethod
+    def _repeat_cancel(active: ActiveRequest, lease: Lease) -> None:
+        """A cancel between the hand-over and the submission went to an engine that did not know
+        the request yet."""
+        if active.cancellation.is_set:
+            lease.engine.cancel(active.id, active.cancellation.reason)
+
+    def _acquired(self, active: ActiveRequest) -> Lease:
+        lease = self._host.acquire(
+            active.request.model, on_progress=active.loading, cancellation=active.cancellation
+        )
+        active.load_ms = lease.load_ms
+        active.model_name = lease.model.name
+        if lease.load_ms:
+            self._recorder.observe(metrics.LOAD_MS, lease.load_ms)
+        return lease
+
+    def _prompt(
+        self, request: GenerationRequest, lease: Lease
+    ) -> tuple[list[int], tuple[str, ...]]:
+        """Token ids and stop strings; the notes about the template go to the snapshot."""
+        model = lease.model
+        rendered = self._renderer.render(
+            request.messages,
+            model.chat_template,
+            architecture=model.architecture,
+            name=model.name,
+            bos=model.bos_text,
+            eos=model.eos_text,
+            continue_last=request.continue_last,
+        )
+        self._notes = (model.path, rendered.notes[:_MAX_NOTES])
+        with lease.engine.vocabulary() as vocabulary:
+            tokens = self._tokenizer.tokens(
+                rendered.pieces,
+                path=model.path,
+                bos=model.bos_text if model.add_bos else "",
+                vocabulary=vocabulary,
+            )
+        return tokens, rendered.stop
+
+    def _ended(self, active: ActiveRequest, event: Event) -> None:
+        with self._lock:
+            self._active.pop(active.id, None)
+        if isinstance(event, Failed):
+            self._recorder.count(metrics.REQUESTS_FAILED)
+            self._recorder.count_error(event.error.code)
+        elif isinstance(event, Finished) and active.request.messages:
+            self._record(event)
+
+    def _record(self, event: Finished) -> None:
+        if event.reason == "cancelled":
+            self._recorder.count(metrics.REQUESTS_CANCELLED)
+        else:
+            self._recorder.count(metrics.REQUESTS_FINISHED)
+        if event.usage.completion_tokens:
+            timings: Timings = event.timings
+            for name, value in (
+                (metrics.TTFT_MS, timings.ttft_ms),
+                (metrics.PROMPT_TOKENS_PER_SECOND, timings.prompt_tokens_per_second),
+                (metrics.GENERATED_TOKENS_PER_SECOND, timings.generated_tokens_per_second),
+            ):
+                if value > 0:
+                    self._recorder.observe(name, value)
+
+    def _cancel_all(self, reason: str) -> None:
+        with self._lock:
+            everything = list(self._active.values())
+        for active in everything:
+            active.cancellation.cancel(reason)
+
+    def _in_pool(self, work: Callable[[], Any]) -> Future[Any]:
+        future: Future[Any] = Future()
+
+        def job() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                future.set_result(work())
+            except HearthError as error:
+                future.set_exception(error)
+            except Exception as error:  # noqa: BLE001 - a bug here must still settle the future
+                _log.exception("a job of inference met a fault")
+                future.set_exception(_fault(error))
+
+        if not self._pool.run(job):
+            future.set_exception(RequestFailed("Hearth is closing.", "", "Start it again."))
+        return future
+
+
+def _unheard(_fraction: float | None, _sentence: str) -> None:
+    return None
+
+
+def _fault(error: Exception) -> RequestFailed:
+    return RequestFailed(
+        "This request failed because of a fault in Hearth.",
+        f"{type(error).__name__}: {error}"[:300],
+        "Try again. The log has the details; a report of it is welcome.",
+    )
+
+
+def _check_request(request: GenerationRequest) -> None:
+    if not any(message.text.strip() for message in request.messages):
+        raise InvalidInput("There is nothing to answer.", "The message is empty.", "Write one.")
+    if request.max_tokens is not None and request.max_tokens < 1:
+        raise InvalidInput(
+            "An answer needs at least one token.",
+            f"The longest answer was set to {request.max_tokens}.",
+            "Choose a larger number, or no limit.",
+        )
+    check_size(message.text for message in request.messages)

@@ -1,0 +1,177 @@
+"""A rendered prompt → token ids, through a lease on the vocabulary. Any pool thread.
+
+Special tokens are read in the template's own text only, so no message can end its own turn; and
+no run of characters is longer than llama.cpp's tokenizer can take without ending the process.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, Protocol
+
+from app.foundation.errors import ContextExceeded, InvalidInput
+from app.foundation.units import bytes_text
+from app.templates.composition import Piece
+
+MAX_PROMPT_BYTES = 2 * 1000 * 1000
+
+_REMEMBERED = 20_000
+
+# Some pre-tokenizers run std::regex, which recurses once per character of an unbroken run: with
+# a stack of 512 KiB (macOS) it overflows between 1,024 and 2,048 characters, with 8 MiB between
+# 16,384 and 32,768 (deepseek, falcon, gpt-neox, aquila; llama.cpp as of llama-cpp-python 0.3.36).
+_MAX_RUN = 1000
+_LONG_RUN = re.compile(rf"\S{{{_MAX_RUN}}}|\s{{{_MAX_RUN}}}")
+
+
+class Vocabulary(Protocol):
+    """What a lease on a loaded model's vocabulary offers."""
+
+    def tokenize(self, text: str, *, add_special: bool, parse_special: bool) -> list[int]:
+        """Token ids of `text`."""
+        ...
+
+    def token_text(self, token: int) -> str:
+        """The text of one token, special ones included."""
+        ...
+
+
+class Stretch(NamedTuple):
+    """Text that is tokenized in one call."""
+
+    text: str
+    parse_special: bool
+
+
+def check_size(texts: Iterable[str]) -> None:
+    """Raise InvalidInput for text that has no UTF-8 form or is too long to be tokenized."""
+    total_bytes = 0
+    for text in texts:
+        try:
+            total_bytes += len(text.encode())
+        except UnicodeEncodeError:
+            raise InvalidInput(
+                "This message is not valid text.",
+                "It holds characters that have no UTF-8 form.",
+                "Save it as UTF-8, or paste it again from its source.",
+            ) from None
+    if total_bytes > MAX_PROMPT_BYTES:
+        raise InvalidInput(
+            "This is too long to be read at once.",
+            f"It is {bytes_text(total_bytes)} of text; at most {bytes_text(MAX_PROMPT_BYTES)} "
+            "are taken, and most models can read far less.",
+            "Shorten it, or ask about one part at a time.",
+        )
+
+
+def check_context(prompt_tokens: int, n_ctx: int, max_tokens: int | None) -> None:
+    """Raise ContextExceeded if the prompt leaves no room for an answer: 64 tokens, or as many as
+    may be written, but never more than a sixteenth of the context."""
+    room = max(1, min(64, n_ctx // 16, max_tokens or 64))
+    if prompt_tokens + room > n_ctx:
+        raise ContextExceeded(prompt_tokens, n_ctx)
+
+
+class PromptTokenizer:
+    """Tokenizes prompts, and remembers which messages spell special tokens. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._spelling: OrderedDict[bytes, bool] = OrderedDict()
+
+    def tokens(
+        self, pieces: Sequence[Piece], *, path: str, bos: str, vocabulary: Vocabulary
+    ) -> list[int]:
+        """The prompt's token ids for the model file at `path`.
+
+        `bos`, "" for a model that wants none, is put in front if the template has not done so.
+        """
+        tokens: list[int] = []
+        if bos and not (pieces and pieces[0].text.startswith(bos)):
+            tokens += vocabulary.tokenize("", add_special=True, parse_special=False)[:1]
+        for stretch in self.stretches(pieces, path=path, vocabulary=vocabulary):
+            tokens += vocabulary.tokenize(
+                stretch.text, add_special=False, parse_special=stretch.parse_special
+            )
+        return tokens
+
+    def stretches(
+        self, pieces: Sequence[Piece], *, path: str, vocabulary: Vocabulary
+    ) -> list[Stretch]:
+        """What to tokenize in one call each.
+
+        A message in which no special token would be read is joined with the template's text
+        around it, so its tokens are those that the model was trained on. Only a message that
+        spells a special token stands alone: there the tokenizer sees a boundary that training
+        did not have.
+        """
+        cut = _whole if _prefixes_space(vocabulary) else _cut
+        found: list[Stretch] = []
+        joined = ""
+        for piece in pieces:
+            first, *rest = cut(piece)
+            if not piece.is_template and self._spells_special(path, [first, *rest], vocabulary):
+                found += [Stretch(joined, True), *(Stretch(part, False) for part in (first, *rest))]
+                joined = ""
+                continue
+            joined += first
+            for part in rest:
+                found.append(Stretch(joined, True))
+                joined = part
+        found.append(Stretch(joined, True))
+        return [stretch for stretch in found if stretch.text]
+
+    def _spells_special(self, path: str, parts: list[str], vocabulary: Vocabulary) -> bool:
+        """True if the text holds the name of a special token of this vocabulary."""
+        key = hashlib.blake2b("\0".join((path, *parts)).encode(), digest_size=16).digest()
+        with self._lock:
+            known = self._spelling.get(key)
+        if known is None:
+            known = any(
+                vocabulary.tokenize(part, add_special=False, parse_special=True)
+                != vocabulary.tokenize(part, add_special=False, parse_special=False)
+                for part in parts
+            )
+        with self._lock:
+            self._spelling[key] = known
+            self._spelling.move_to_end(key)
+            if len(self._spelling) > _REMEMBERED:
+                self._spelling.popitem(last=False)
+        return known
+
+
+def _prefixes_space(vocabulary: Vocabulary) -> bool:
+    """True for SentencePiece-like vocabularies: they add a space before each text, so a cut would
+    show; they also run no regular expression, so they need none."""
+    tokens = vocabulary.tokenize("a", add_special=False, parse_special=False)
+    return vocabulary.token_text(tokens[0])[:1] in (" ", "▁") if tokens else False
+
+
+def _whole(piece: Piece) -> list[str]:
+    return [piece.text]
+
+
+def _cut(piece: Piece) -> list[str]:
+    """The text in parts without over-long runs. Template text is not cut near a special token."""
+    parts: list[str] = []
+    start = 0
+    while (run := _LONG_RUN.search(piece.text, start)) is not None:
+        end = run.end()
+        if piece.is_template:
+            end = _clear_of_marks(piece.text, run.start(), end)
+        parts.append(piece.text[start:end])
+        start = end
+    parts.append(piece.text[start:])
+    return [part for part in parts if part] or [""]
+
+
+def _clear_of_marks(text: str, low: int, high: int) -> int:
+    """The last place up to `high` in the run from `low` with no bracket within 64 characters."""
+    for place in range(high, low + _MAX_RUN // 2, -1):
+        if not any(mark in text[place - 64 : place + 64] for mark in "<[]>"):
+            return place
+    return high
