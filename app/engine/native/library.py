@@ -1,0 +1,130 @@
+"""Brings llama.cpp into the process, once, with our log and abort hooks in place.
+
+Must stay ignorant of models and requests. The bindings are version-locked: structures are
+bound by layout, so another llama-cpp-python than the pinned one is a port.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import importlib.util
+import os
+import re
+import sys
+import threading
+import types
+from pathlib import Path
+from typing import Any
+
+from app.engine.native.log import LogCapture
+from app.foundation.errors import NotPossibleHere
+
+_lock = threading.Lock()
+_library: Library | None = None
+
+_ABORT_CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_char_p)
+
+
+class Library:
+    """llama.cpp in this process. `api` is the module of low-level bindings."""
+
+    def __init__(self) -> None:
+        # Read when ggml loads: without it an assertion starts a debugger on the way down.
+        os.environ["GGML_NO_BACKTRACE"] = "1"
+        self.api = _import_bindings()
+        self.folder = Path(self.api._lib._name).resolve().parent
+        self.ggml_base = self._open("ggml-base")
+        self.ggml = self._open("ggml")
+        # The same functions, called without letting go of the interpreter lock: for calls so
+        # short that getting the lock back would take longer than the call.
+        self._brief = ctypes.PyDLL(self.api._lib._name)
+        self.log = LogCapture()
+        self._log_callback = self.api.llama_log_callback(self._take_log)
+        self.api.llama_log_set(self._log_callback, ctypes.c_void_p(0))
+        self._abort_path: str | None = None
+        self._abort_callback = _ABORT_CALLBACK(self._take_abort)
+        self.ggml_base.ggml_set_abort_callback.restype = ctypes.c_void_p
+        self.ggml_base.ggml_set_abort_callback.argtypes = [_ABORT_CALLBACK]
+        self.ggml_base.ggml_set_abort_callback(self._abort_callback)
+        self.api.llama_backend_init()
+
+    def brief(self, name: str) -> Any:
+        """The binding `name`, holding the interpreter lock. Only for calls under a millisecond."""
+        bound = getattr(self.api, name)
+        function = getattr(self._brief, name)
+        function.argtypes, function.restype = bound.argtypes, bound.restype
+        return function
+
+    def keep_abort_message(self, path: Path | None) -> None:
+        """Where the last words of a failing native assertion are written; None: nowhere."""
+        self._abort_path = None if path is None else str(path)
+
+    def _open(self, stem: str) -> ctypes.CDLL:
+        # The wheel holds copies under several names, not links. libllama uses the versioned
+        # one; opening another would make a second ggml with a state of its own.
+        patterns = {
+            "win32": (rf"(lib)?{stem}\.dll",),
+            "darwin": (rf"lib{stem}\.\d+\.dylib", rf"lib{stem}\.(dylib|so)"),
+        }.get(sys.platform, (rf"lib{stem}\.so\.\d+", rf"lib{stem}\.so"))
+        names = sorted(entry.name for entry in self.folder.iterdir())
+        for pattern in patterns:
+            for name in names:
+                if re.fullmatch(pattern, name):
+                    return ctypes.CDLL(str(self.folder / name))
+        raise NotPossibleHere(
+            "Hearth's inference library is incomplete.",
+            f"The part called {stem} is missing from {self.folder}.",
+            "Install Hearth again.",
+        )
+
+    def _take_log(self, level: int, text: bytes, _user_data: object) -> None:
+        # Native code calls this: no exception may leave it.
+        with contextlib.suppress(Exception):
+            self.log.write(level, text.decode("utf-8", "replace"))
+
+    def _take_abort(self, message: bytes) -> None:
+        # The process ends right after this. No logging: its lock may be held by the dead.
+        with contextlib.suppress(Exception):
+            text = message[:4096] + b"\n"
+            os.write(2, b"llama.cpp stopped: " + text)
+            if self._abort_path is not None:
+                flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+                descriptor = os.open(self._abort_path, flags, 0o600)
+                os.write(descriptor, text)
+                os.fsync(descriptor)
+
+
+def open_library(abort_message_path: Path | None = None) -> Library:
+    """llama.cpp, loaded on the first call. Raises NotPossibleHere where it cannot be loaded."""
+    global _library
+    with _lock:
+        if _library is None:
+            try:
+                _library = Library()
+            except (ImportError, OSError, RuntimeError, AttributeError) as error:
+                raise NotPossibleHere(
+                    "Hearth's inference library does not work on this computer.",
+                    str(error),
+                    "Install Hearth again; `hearth doctor` shows what is missing.",
+                ) from error
+        if abort_message_path is not None:
+            _library.keep_abort_message(abort_message_path)
+        return _library
+
+
+def _import_bindings() -> Any:
+    # The package's __init__ imports its high-level class, and with it NumPy, Jinja and a disk
+    # cache: 20 MB and a tenth of a second for nothing. A bare package in its place lets the
+    # module of bindings be imported alone.
+    if "llama_cpp" not in sys.modules:
+        spec = importlib.util.find_spec("llama_cpp")
+        if spec is None or spec.submodule_search_locations is None:
+            raise ImportError("llama-cpp-python is not installed")
+        package = types.ModuleType("llama_cpp")
+        package.__path__ = list(spec.submodule_search_locations)
+        package.__spec__ = spec
+        sys.modules["llama_cpp"] = package
+    from llama_cpp import llama_cpp as bindings
+
+    return bindings
