@@ -288,7 +288,8 @@ class ModelHost:
         with self._changed:
             self._loaded, self._loading = None, True
         try:
-            engine.unload().result()
+            if engine.snapshot().model is not None:
+                engine.unload().result()
             on_progress(None, "Finding the best settings for this computer")
             placement = self._placing.place(path, header)
             _check_memory(path, placement)
@@ -326,8 +327,7 @@ class ModelHost:
             on_progress(fraction, "Loading the model")
 
         with self._guard(settings.path):
-            future = engine.load(settings, on_progress=progress, cancellation=cancellation)
-            return future.result()
+            return engine.load(settings, on_progress=progress, cancellation=cancellation).result()
 
 
 def _checked_header(path: Path) -> Header:
