@@ -32,7 +32,7 @@ def _build() -> MarkdownIt:
     # definition is shown as written.
     parser.enable(["strikethrough", "table"]).disable("reference")
     # What is refused stays in the text as it was written, target and all.
-    parser.validateLink = is_openable  # type: ignore[method-assign]
+    parser.validateLink = is_openable  # type: ignore[assignment]
     return parser
 
 
