@@ -18,8 +18,8 @@ SHORTCUTS = "F1"
 QUIT = "Ctrl+Q"
 
 _LIST = (
-    ("Return", QT_TRANSLATE_NOOP("Keys", "Send")),
-    ("Shift+Return", QT_TRANSLATE_NOOP("Keys", "New line")),
+    ("Enter", QT_TRANSLATE_NOOP("Keys", "Send")),
+    ("Shift+Enter", QT_TRANSLATE_NOOP("Keys", "New line")),
     ("Esc", QT_TRANSLATE_NOOP("Keys", "Stop the answer")),
     (REGENERATE, QT_TRANSLATE_NOOP("Keys", "Answer again")),
     (OPTIONS, QT_TRANSLATE_NOOP("Keys", "Options of this chat")),

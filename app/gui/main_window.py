@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QSize, Qt, Signal
+from PySide6.QtCore import QCoreApplication, QEvent, QSize, Qt, Signal
 from PySide6.QtGui import QAction, QCloseEvent, QKeyEvent
 from PySide6.QtWidgets import QFileDialog, QStackedWidget, QVBoxLayout, QWidget
 
@@ -43,7 +43,7 @@ class MainWindow(QWidget):
         self.banners = BannerColumn()
         self.pages = QStackedWidget()
         self.pages.addWidget(self.chat_page)
-        self.shell = Shell(self.side, self._content())
+        self.shell = Shell(self.side, _stacked(self.banners, self.pages))
         self.shell.set_wished(services.settings.get(SIDEBAR_VISIBLE))
         self.side.fill_rail(self.shell.rail)
         whole = QVBoxLayout(self)
@@ -161,15 +161,6 @@ class MainWindow(QWidget):
         event.accept()
         self.closed.emit()
 
-    def _content(self) -> QWidget:
-        content = QWidget()
-        column = QVBoxLayout(content)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(self.banners)
-        column.addWidget(self.pages, 1)
-        return content
-
     def _add_actions(self) -> None:
         page, sidebar = self.chat_page, self.sidebar
         for key, act in (
@@ -191,7 +182,8 @@ class MainWindow(QWidget):
             self.addAction(action)
 
     def _connect(self) -> None:
-        self.sidebar.opened.connect(self.open_conversation)
+        self.sidebar.opened.connect(self._opened)
+        self.sidebar.typed.connect(self._type)
         self.sidebar.new_asked.connect(self._new_chat)
         self.sidebar.deleted.connect(self._deleted)
         self.sidebar.listed.connect(self._show_title)
@@ -200,6 +192,23 @@ class MainWindow(QWidget):
         self.chat_page.conversation_changed.connect(self._conversation_changed)
         self.chat_page.open_model_requested.connect(self.ask_for_model)
         ModelDrop(self).dropped.connect(self.open_model)
+
+    def _opened(self, conversation_id: str, by_key: bool) -> None:
+        if by_key:
+            self.open_conversation(conversation_id)
+            return
+        # A click leaves the focus in the list, where Delete means the chat.
+        self.pages.setCurrentWidget(self.chat_page)
+        self.chat_page.open_conversation(conversation_id)
+        self.shell.close_drawer()
+        self._mark()
+
+    def _type(self, text: str) -> None:
+        self.show_chat()
+        field = self.focusWidget()
+        if field is not None:
+            key = QKeyEvent(QEvent.Type.KeyPress, 0, Qt.KeyboardModifier.NoModifier, text)
+            QCoreApplication.postEvent(field, key)
 
     def _new_chat(self) -> None:
         self.open_conversation(None)
@@ -233,3 +242,13 @@ class MainWindow(QWidget):
     def _show_title(self) -> None:
         title = self.sidebar.title_of(self.chat_page.conversation_id)
         self.setWindowTitle(f"{title} — Hearth" if title else "Hearth")
+
+
+def _stacked(above: QWidget, page: QWidget) -> QWidget:
+    content = QWidget()
+    column = QVBoxLayout(content)
+    column.setContentsMargins(0, 0, 0, 0)
+    column.setSpacing(0)
+    column.addWidget(above)
+    column.addWidget(page, 1)
+    return content

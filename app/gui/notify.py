@@ -49,6 +49,11 @@ class Notifier(QObject):
             self._show_bug(text)
         self._bugs_waiting.clear()
 
+    def keep_clear(self, widget: QWidget) -> None:
+        """Show toasts above this widget: nothing lies on what is being written."""
+        if self._toast is not None:
+            self._toast.keep_clear(widget)
+
     @property
     def toast(self) -> Toast | None:
         return self._toast

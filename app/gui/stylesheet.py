@@ -45,34 +45,37 @@ QLabel[role="good"] { color: $good; }
 QLabel:focus { background: $accent_soft; }
 """
 
-# Two pixels of border everywhere, so that the focus ring moves nothing when it appears.
+# A focus ring is one pixel wider than the border it replaces; the padding gives that pixel, so
+# that nothing moves when it appears.
 _BUTTONS = """
 QPushButton {
-    background: $surface; color: $text; border: 2px solid $border; border-radius: 6px;
-    padding: 5px 12px; min-height: 18px; }
+    background: $surface; color: $text; border: 1px solid $border; border-radius: 6px;
+    padding: 6px 13px; min-height: 18px; }
 QPushButton:hover { background: $hover; }
 QPushButton:pressed { background: $pressed; }
 QPushButton:disabled { color: $secondary; background: $background; }
-QPushButton:focus { border-color: $accent; }
+QPushButton:focus { border: 2px solid $accent; padding: 5px 12px; }
 QPushButton[kind="primary"] {
     background: $accent; color: $on_accent; border-color: $accent; font-weight: 600; }
 QPushButton[kind="primary"]:hover, QPushButton[kind="primary"]:pressed {
     background: $accent_hover; border-color: $accent_hover; }
-QPushButton[kind="primary"]:focus { border-color: $text; }
+QPushButton[kind="primary"]:focus { border: 2px solid $text; }
 QPushButton[kind="primary"]:disabled {
     background: $hover; color: $secondary; border-color: $hover; }
 QPushButton[kind="quiet"], QPushButton[kind="link"], QPushButton[kind="row"] {
     background: transparent; border-color: transparent; }
 QPushButton[kind="quiet"]:hover, QPushButton[kind="row"]:hover { background: $hover; }
 QPushButton[kind="quiet"]:pressed, QPushButton[kind="row"]:pressed { background: $pressed; }
-QPushButton[kind="quiet"]:focus, QPushButton[kind="link"]:focus,
-QPushButton[kind="row"]:focus { border-color: $accent; }
-QPushButton[kind="row"] { text-align: left; padding: 5px 8px; }
+QPushButton[kind="row"] { text-align: left; padding: 6px 8px; }
+QPushButton[kind="row"]:focus { padding: 5px 7px; }
 QPushButton[kind="row"]:checked { background: $accent_soft; font-weight: 600; }
-QPushButton[kind="segment"] { padding: 5px 10px; }
-QPushButton[kind="segment"]:checked { background: $accent_soft; border-color: $accent_soft; }
-QPushButton[kind="segment"]:focus { border-color: $accent; }
-QPushButton[kind="link"] { color: $accent; padding: 2px 4px; font-weight: 600; }
+QPushButton[kind="suggestion"] { padding: 8px 12px; border-radius: 10px; }
+QPushButton[kind="suggestion"]:focus { padding: 7px 11px; }
+QPushButton[kind="segment"] { padding: 6px 10px; }
+QPushButton[kind="segment"]:checked { background: $accent_soft; border-color: $accent; }
+QPushButton[kind="segment"]:focus { padding: 5px 9px; }
+QPushButton[kind="link"] { color: $accent; padding: 3px 5px; font-weight: 600; }
+QPushButton[kind="link"]:focus { padding: 2px 4px; }
 QPushButton[kind="link"]:hover { color: $accent_hover; }
 QToolButton {
     background: transparent; border: 2px solid transparent; border-radius: 6px; padding: 4px; }
@@ -89,21 +92,26 @@ QToolButton::menu-indicator { image: none; width: 0; }
 
 _FIELDS = """
 QLineEdit, QPlainTextEdit, QTextEdit, QSpinBox, QDoubleSpinBox, QComboBox {
-    background: $surface; color: $text; border: 2px solid $border; border-radius: 6px;
-    padding: 4px 8px; selection-background-color: $selection; selection-color: $text; }
+    background: $surface; color: $text; border: 1px solid $border; border-radius: 6px;
+    padding: 5px 9px; selection-background-color: $selection; selection-color: $text;
+    placeholder-text-color: $secondary; }
 QLineEdit, QSpinBox, QDoubleSpinBox, QComboBox { min-height: 20px; }
 QLineEdit:hover, QPlainTextEdit:hover, QTextEdit:hover, QSpinBox:hover, QDoubleSpinBox:hover,
 QComboBox:hover { border-color: $border_strong; }
 QLineEdit:focus, QPlainTextEdit:focus, QTextEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus,
-QComboBox:focus { border-color: $accent; }
+QComboBox:focus { border: 2px solid $accent; padding: 4px 8px; }
 QLineEdit:disabled, QPlainTextEdit:disabled, QSpinBox:disabled, QDoubleSpinBox:disabled,
 QComboBox:disabled { color: $secondary; background: $background; }
-QLineEdit[kind="search"] { background: $background; padding-left: 4px; }
+QLineEdit[kind="search"] { background: $background; padding-left: 5px; }
+QLineEdit[kind="search"]:focus { padding-left: 4px; }
+QAbstractItemView QLineEdit { padding: 0 6px; min-height: 0; }
+QAbstractItemView QLineEdit:focus { padding: 0 5px; }
 QFrame[kind="composer"] {
     background: $surface; border: 2px solid $border; border-radius: 10px; }
 QFrame[kind="composer"][active="true"] { border-color: $accent; }
-QFrame[kind="composer"] QPlainTextEdit, QFrame[kind="composer"] QTextEdit {
-    background: transparent; border: none; }
+QFrame[kind="composer"] QPlainTextEdit, QFrame[kind="composer"] QTextEdit,
+QFrame[kind="composer"] QPlainTextEdit:focus, QFrame[kind="composer"] QTextEdit:focus {
+    background: transparent; border: none; padding: 4px; }
 QComboBox::drop-down { border: none; width: 24px; }
 QComboBox::down-arrow { image: none; }
 QComboBox QAbstractItemView {

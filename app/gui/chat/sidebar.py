@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPoint, Qt, QTimer, Signal
-from PySide6.QtGui import QContextMenuEvent, QKeyEvent
+from PySide6.QtGui import QContextMenuEvent, QFocusEvent, QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QLineEdit,
@@ -34,11 +34,16 @@ _SHORT_TITLE = 40
 
 
 class ConversationView(QListView):
-    """The rows. A click or Enter opens; F2, Delete and the menu do the rest."""
+    """The rows. A click or Enter opens; F2, Delete and the menu do the rest.
+
+    The focus stays here after a click, so that Delete means the row; text that is typed is
+    for the message (`typed`). The focus ring shows only to those who use the keyboard.
+    """
 
     opened = Signal(QModelIndex)
     rename_asked = Signal(QModelIndex)
     delete_asked = Signal(QModelIndex)
+    typed = Signal(str)
 
     def __init__(self, model: ConversationModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -50,6 +55,7 @@ class ConversationView(QListView):
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.shows_ring = False
         self.clicked.connect(self._clicked)
         theme.current().changed.connect(self.scheduleDelayedItemsLayout)
 
@@ -58,6 +64,7 @@ class ConversationView(QListView):
         return self.state() == QAbstractItemView.State.EditingState
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
+        self.shows_ring = True
         index = self.currentIndex()
         keys = {
             Qt.Key.Key_Return: self.opened,
@@ -65,10 +72,21 @@ class ConversationView(QListView):
             Qt.Key.Key_F2: self.rename_asked,
             Qt.Key.Key_Delete: self.delete_asked,
         }
-        if not self.is_editing and index.isValid() and event.key() in keys:
-            keys[Qt.Key(event.key())].emit(index)
-            return
-        super().keyPressEvent(event)
+        asked = keys.get(Qt.Key(event.key()))
+        if asked is not None and index.isValid() and not self.is_editing:
+            asked.emit(index)
+        elif event.text().isprintable() and event.text().strip() and not self.is_editing:
+            self.typed.emit(event.text())
+        else:
+            super().keyPressEvent(event)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        self.shows_ring = False
+        super().mousePressEvent(event)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        self.shows_ring = event.reason() != Qt.FocusReason.MouseFocusReason
+        super().focusInEvent(event)
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         at = event.pos()
@@ -99,9 +117,13 @@ class ConversationView(QListView):
 
 
 class Sidebar(QWidget):
-    """`opened(id)` asks the window to show a conversation, `new_asked` for an empty one."""
+    """`opened(id, by_key)` asks the window to show a conversation, `new_asked` for an empty one.
 
-    opened = Signal(str)
+    `typed(text)`: something was typed on the list that is meant for the message.
+    """
+
+    opened = Signal(str, bool)
+    typed = Signal(str)
     new_asked = Signal()
     listed = Signal()
     deleted = Signal(str)
@@ -228,6 +250,7 @@ class Sidebar(QWidget):
         self.search.textChanged.connect(self._search_timer.start)
         self._search_timer.timeout.connect(self.reload)
         self.view.opened.connect(self._open)
+        self.view.typed.connect(self.typed)
         self.view.rename_asked.connect(self._edit)
         self.view.delete_asked.connect(self._delete_row)
         self.view.itemDelegate().closeEditor.connect(self._edited)
@@ -261,7 +284,7 @@ class Sidebar(QWidget):
     def _open(self, index: QModelIndex) -> None:
         record = self.model.conversation(index)
         if record is not None:
-            self.opened.emit(record.id)
+            self.opened.emit(record.id, self.view.shows_ring)
 
     def _edit(self, index: QModelIndex) -> None:
         self.view.setCurrentIndex(index)
@@ -307,4 +330,4 @@ class Sidebar(QWidget):
 
     def _restored(self, conversation_id: str, _: object) -> None:
         self.reload()
-        self.opened.emit(conversation_id)
+        self.opened.emit(conversation_id, True)

@@ -67,7 +67,7 @@ class ConversationRow(QStyledItemDelegate):
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(look.color(token))
             painter.drawRoundedRect(box, radius, radius)
-        if state & QStyle.StateFlag.State_HasFocus and state & QStyle.StateFlag.State_Active:
+        if state & QStyle.StateFlag.State_HasFocus and getattr(option.widget, "shows_ring", True):
             painter.setPen(QPen(look.color("accent"), 2))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRoundedRect(QRectF(box).adjusted(1, 1, -1, -1), radius, radius)

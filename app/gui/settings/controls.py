@@ -30,7 +30,7 @@ from app.gui.widgets.switch import Switch
 from app.settings.option import Option
 
 TYPING_PAUSE_MS = 600
-_NUMBER_PX = 132
+_NUMBER_PX = 168
 _TEXT_PX = 96
 
 
@@ -56,11 +56,14 @@ class SwitchControl(OptionControl):
     def __init__(self, option: Option[Any], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.switch = Switch(words(option.label))
-        self.switch.clicked.connect(self.chosen)
+        self.switch.clicked.connect(self._moved)
         _alone(self, self.switch)
 
     def show_value(self, value: Any) -> None:
         self.switch.setChecked(value)
+
+    def _moved(self, on: bool) -> None:
+        self.chosen.emit(on)
 
 
 class ChoiceControl(OptionControl):
@@ -107,9 +110,9 @@ class NumberControl(OptionControl):
         self.field.setKeyboardTracking(False)
         self.field.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.field.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-        self.field.setMinimumWidth(_NUMBER_PX)
+        self.field.setFixedWidth(_NUMBER_PX)
         self.field.setGroupSeparatorShown(True)
-        self.field.valueChanged.connect(self.chosen)
+        self.field.valueChanged.connect(self._stepped)
         self.field.installEventFilter(self)
         less = IconButton("minus", self.tr("Less: {label}").format(label=label))
         less.clicked.connect(self.field.stepDown)
@@ -132,6 +135,9 @@ class NumberControl(OptionControl):
             event.ignore()
             return True
         return super().eventFilter(watched, event)
+
+    def _stepped(self, value: float) -> None:
+        self.chosen.emit(value)
 
 
 class TextControl(OptionControl):

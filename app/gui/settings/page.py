@@ -64,32 +64,29 @@ class SettingsPage(QWidget):
     def _arrange(self) -> None:
         back = IconButton("arrow-left", self.tr("Back to the chat"), shortcut_text="Esc")
         back.clicked.connect(self.left)
-        head = QHBoxLayout()
+        header = QWidget()
+        head = QHBoxLayout(header)
         head.setContentsMargins(theme.SPACE_16, theme.SPACE_16, theme.SPACE_24, theme.SPACE_8)
         head.setSpacing(theme.SPACE_8)
         head.addWidget(back)
         head.addWidget(PlainLabel(self.tr("Settings"), "title", wrap=False), 1)
         inner = QWidget()
         inner.setProperty("kind", "column")
-        inner.setMaximumWidth(theme.COLUMN_PX + 2 * theme.SPACE_24)
         self._column = QVBoxLayout(inner)
         self._column.setContentsMargins(theme.SPACE_24, 0, theme.SPACE_24, theme.SPACE_32)
         self._column.setSpacing(theme.SPACE_8)
-        centred = QWidget()
-        centred.setProperty("kind", "column")
-        middle = QHBoxLayout(centred)
-        middle.setContentsMargins(0, 0, 0, 0)
-        middle.addWidget(inner, 1)
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
         scroll.setAccessibleName(self.tr("Settings"))
-        scroll.setWidget(centred)
+        scroll.setWidget(_centred(inner))
+        head.addSpacing(scroll.verticalScrollBar().sizeHint().width())
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.setSpacing(0)
-        whole.addLayout(head)
+        whole.addWidget(_centred(header))
         whole.addWidget(scroll, 1)
         self.setFocusProxy(back)
 
@@ -225,3 +222,14 @@ class SettingsPage(QWidget):
                 row.show_in_use(self.tr("Used when the model is loaded next."))
             else:
                 row.show_in_use("")
+
+
+def _centred(inner: QWidget) -> QWidget:
+    """The widget in a column as wide as the transcript's, in the middle of what there is."""
+    inner.setMaximumWidth(theme.COLUMN_PX + 2 * theme.SPACE_24)
+    outer = QWidget()
+    outer.setProperty("kind", "column")
+    row = QHBoxLayout(outer)
+    row.setContentsMargins(0, 0, 0, 0)
+    row.addWidget(inner, 1)
+    return outer

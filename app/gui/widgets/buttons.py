@@ -12,7 +12,7 @@ from app.gui import icons
 from app.gui.theme import ICON_PX
 from app.gui.widgets.plain import set_tooltip
 
-ButtonKind = Literal["plain", "primary", "quiet", "link", "row"]
+ButtonKind = Literal["plain", "primary", "quiet", "link", "row", "suggestion"]
 
 
 class TextButton(QPushButton):
@@ -27,7 +27,8 @@ class TextButton(QPushButton):
         name: str = "",
         parent: QWidget | None = None,
     ) -> None:
-        super().__init__(text, parent)
+        # Qt sets the text four pixels from the icon; a space makes that look meant.
+        super().__init__(f" {text}" if icon else text, parent)
         self.setProperty("kind", kind)
         self.setAccessibleName(name or text)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from PySide6.QtCore import QEvent, QObject, Qt, QTimer
+from PySide6.QtCore import QEvent, QObject, QPoint, Qt, QTimer
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QEnterEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
@@ -17,6 +17,7 @@ from app.gui.widgets.buttons import IconButton, TextButton
 from app.gui.widgets.plain import PlainLabel
 
 WIDTH_PX = 560
+_MOVING = (QEvent.Type.Resize, QEvent.Type.Move, QEvent.Type.Show, QEvent.Type.Hide)
 STAYS_MS = 6_000
 STAYS_WITH_ACTION_MS = 10_000
 
@@ -41,6 +42,7 @@ class Toast(QFrame):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self._over = parent
+        self._clear_of: QWidget | None = None
         self._row = QHBoxLayout(self)
         self.setProperty("kind", "toast")
         self.setAccessibleName(self.tr("Message"))
@@ -62,6 +64,11 @@ class Toast(QFrame):
     def notice(self) -> Notice | None:
         """What is shown now."""
         return self._notice
+
+    def keep_clear(self, widget: QWidget) -> None:
+        """Never lie on this widget, which stands at the bottom, while it is visible."""
+        self._clear_of = widget
+        widget.installEventFilter(self)
 
     def show_notice(self, notice: Notice) -> None:
         """Show a notice now; the old one goes."""
@@ -101,7 +108,7 @@ class Toast(QFrame):
         super().leaveEvent(event)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.Resize and self.isVisible():
+        if event.type() in _MOVING and self.isVisible():
             self._place()
         return super().eventFilter(watched, event)
 
@@ -134,8 +141,11 @@ class Toast(QFrame):
         self.setFixedWidth(width)
         self._row.invalidate()
         self.resize(width, self._row.totalHeightForWidth(width))
+        floor = self._over.height()
+        if self._clear_of is not None and self._clear_of.isVisible():
+            floor = self._clear_of.mapTo(self._over, QPoint(0, 0)).y()
         left = (self._over.width() - width) // 2
-        self.move(left, self._over.height() - self.height() - theme.SPACE_16)
+        self.move(left, max(0, floor - self.height() - theme.SPACE_12))
 
 
 def announce(widget: QWidget, text: str) -> None:

@@ -1,0 +1,193 @@
+"""What an empty chat shows: at the first start what was found here, later one sentence.
+
+GUI thread. A question that is clicked goes to the page by `asked`; nothing here stands between
+the person and the composer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+
+from app.conversations.records import Conversation
+from app.gui import icons, theme
+from app.gui.bridge import Bridge
+from app.gui.services import Fact, GuiServices
+from app.gui.widgets.buttons import TextButton
+from app.gui.widgets.plain import ElidedLabel, PlainLabel
+from app.protocol.model_ref import ModelRef
+from app.settings.schema import MODEL_PATH
+
+_FLAME_PX = 40
+_CARD_PX = 520
+_N_FACTS = 4
+
+
+class Welcome(QWidget):
+    """Centred above the composer while a conversation is empty."""
+
+    asked = Signal(str)
+
+    def __init__(
+        self, services: GuiServices, bridge: Bridge, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._services = services
+        self._bridge = bridge
+        self._flame = PlainLabel(wrap=False)
+        self._title = PlainLabel(role="title", wrap=False)
+        self._sentence = PlainLabel(role="muted")
+        self._found_title = PlainLabel(self.tr("Found on this computer"), "strong")
+        self._found = QFrame()
+        self._facts = QGridLayout()
+        self._fact_labels: list[QWidget] = []
+        self._start = PlainLabel(role="muted")
+        self._questions = QWidget()
+        self._looked = False
+        self._arrange()
+        theme.current().changed.connect(self._draw_flame)
+        self._draw_flame()
+        self._show_later()
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Say what fits now: there may be chats since, or another model."""
+        self._bridge.watch(self._services.repository.list(), self._listed)
+
+    @property
+    def is_first_start(self) -> bool:
+        """Whether the long form is shown."""
+        return self._found.isVisibleTo(self)
+
+    def _listed(self, conversations: Sequence[Conversation]) -> None:
+        if conversations:
+            self._show_later()
+        else:
+            self._show_first()
+
+    def _show_first(self) -> None:
+        self._title.setText(self.tr("Welcome to Hearth"))
+        self._sentence.setText(
+            self.tr(
+                "A language model on your own computer answers you here. "
+                "What you write stays on this computer."
+            )
+        )
+        self._found.show()
+        self._start.setText(
+            self.tr(
+                "You can start right away with the built-in guide: a small model that knows how "
+                "to use Hearth. For everything else, open a model file (Ctrl+O)."
+            )
+        )
+        self._start.show()
+        self._show_questions()
+        ask = self._services.machine_facts
+        if ask is None:
+            self._found.hide()
+        elif not self._looked:
+            self._looked = True
+            self._show_facts([Fact("", self.tr("Looking…"))])
+            self._bridge.watch(ask(), self._show_facts, self._facts_failed)
+
+    def _show_later(self) -> None:
+        self._found.hide()
+        self._start.hide()
+        self._title.setText(self.tr("What would you like to know?"))
+        if self._is_guide:
+            self._sentence.setText(
+                self.tr("The built-in guide answers: it knows how to use Hearth.")
+            )
+        else:
+            self._sentence.setText(self.tr("The answer is made on this computer."))
+        self._show_questions()
+
+    @property
+    def _is_guide(self) -> bool:
+        return ModelRef(self._services.settings.get(MODEL_PATH)).is_built_in
+
+    def _show_questions(self) -> None:
+        self._questions.setVisible(self._is_guide)
+
+    def _show_facts(self, facts: Sequence[Fact]) -> None:
+        for label in self._fact_labels:
+            label.hide()
+            label.deleteLater()
+        self._fact_labels.clear()
+        for row, fact in enumerate(facts[:_N_FACTS]):
+            name = PlainLabel(fact.label, "muted", wrap=False)
+            text = ElidedLabel(fact.text)
+            self._facts.addWidget(name, row, 0)
+            self._facts.addWidget(text, row, 1)
+            self._fact_labels += [name, text]
+
+    def _facts_failed(self, _error: BaseException) -> None:
+        # The settings page says why; here it must not stand in the way.
+        self._found.hide()
+
+    def _draw_flame(self) -> None:
+        colour = theme.current().tokens.accent
+        ratio = self.devicePixelRatioF()
+        self._flame.setPixmap(icons.pixmap("flame", colour, _FLAME_PX, ratio))
+
+    def _arrange(self) -> None:
+        centre = Qt.AlignmentFlag.AlignHCenter
+        for label in (self._sentence, self._start):
+            label.setAlignment(centre)
+        self._found.setProperty("kind", "card")
+        self._facts.setHorizontalSpacing(theme.SPACE_16)
+        self._facts.setVerticalSpacing(theme.SPACE_4)
+        self._facts.setColumnStretch(1, 1)
+        card = QVBoxLayout(self._found)
+        card.setContentsMargins(theme.SPACE_16, theme.SPACE_12, theme.SPACE_16, theme.SPACE_12)
+        card.setSpacing(theme.SPACE_8)
+        card.addWidget(self._found_title)
+        card.addLayout(self._facts)
+        questions = QVBoxLayout(self._questions)
+        questions.setContentsMargins(0, 0, 0, 0)
+        questions.setSpacing(theme.SPACE_4)
+        for question in self._suggestions():
+            button = TextButton(question, "suggestion")
+            button.clicked.connect(partial(self.asked.emit, question))
+            questions.addWidget(button)
+        inner = QWidget()
+        inner.setProperty("kind", "column")
+        inner.setMaximumWidth(_CARD_PX)
+        column = QVBoxLayout(inner)
+        column.setContentsMargins(theme.SPACE_16, theme.SPACE_16, theme.SPACE_16, theme.SPACE_16)
+        column.setSpacing(theme.SPACE_12)
+        column.addStretch(1)
+        column.addWidget(self._flame, 0, centre)
+        column.addWidget(self._title, 0, centre)
+        column.addWidget(self._sentence)
+        column.addWidget(self._found)
+        column.addWidget(self._start)
+        column.addWidget(self._questions)
+        column.addStretch(1)
+        self._place(inner)
+
+    def _place(self, inner: QWidget) -> None:
+        centred = QWidget()
+        centred.setProperty("kind", "column")
+        middle = QHBoxLayout(centred)
+        middle.setContentsMargins(0, 0, 0, 0)
+        middle.addWidget(inner, 1)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setAccessibleName(self.tr("Start of the chat"))
+        scroll.setWidget(centred)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.addWidget(scroll)
+
+    def _suggestions(self) -> tuple[str, ...]:
+        return (
+            self.tr("What can you do?"),
+            self.tr("How do I add a model?"),
+            self.tr("Does anything I write leave this computer?"),
+        )
