@@ -38,10 +38,14 @@ def _text(value: int) -> str:
 
 
 def _number(text: str | None) -> int:
-    """The 122 counted bits of an identifier; 0 of anything else, which then orders nothing."""
+    """The 122 counted bits of an identifier; 0 of anything else, which then orders nothing.
+
+    Something else is also what says to be from after the year 6429: counting on from it would
+    run out of numbers.
+    """
     try:
         number = uuid.UUID(text).int if text else 0
     except ValueError:
         return 0
     stamp, high, low = number >> 80, number >> 64 & 0xFFF, number & (1 << 62) - 1
-    return stamp << 74 | high << 62 | low
+    return 0 if stamp >> 47 else stamp << 74 | high << 62 | low
