@@ -73,16 +73,25 @@ class _Loaded:
     identity: _Identity
     model: LoadedModel
     placement: Placement
+    is_own: bool
 
 
 class Lease:
-    """The right to use the model in memory; it stays there until `release`. Release once."""
+    """The right to use the model in memory; it stays there until `release`.
+
+    `is_own` says that it is the built-in model, its file as it was shipped.
+    """
 
     def __init__(
-        self, engine: EngineClient, model: LoadedModel, load_ms: float, release: Callable[[], None]
+        self,
+        engine: EngineClient,
+        loaded: _Loaded,
+        load_ms: float,
+        release: Callable[[], None],
     ) -> None:
         self.engine = engine
-        self.model = model
+        self.model = loaded.model
+        self.is_own = loaded.is_own
         self.load_ms = load_ms
         self._release: Callable[[], None] | None = release
         self._lock = threading.Lock()
@@ -153,7 +162,7 @@ class ModelHost:
             with self._changed:
                 self._leases += 1
                 age = self._deaths
-            return Lease(engine, loaded.model, load_ms, lambda: self._release(age))
+            return Lease(engine, loaded, load_ms, lambda: self._release(age))
 
     def unload(self) -> None:
         """Free the model, in turn. Answers that are being written end as cancelled."""
@@ -294,7 +303,8 @@ class ModelHost:
             placement = self._placing.place(path, header)
             _check_memory(path, placement)
             self._check(cancellation)
-            if not (ref.is_built_in and self._built_in.is_genuine()):
+            is_own = ref.is_built_in and self._built_in.is_genuine()
+            if not is_own:
                 on_progress(None, "Trying the model in a helper process first")
                 self._preflight.check(placement.settings, cancellation)
             self._check(cancellation)
@@ -302,7 +312,7 @@ class ModelHost:
         finally:
             with self._changed:
                 self._loading = False
-        loaded = _Loaded(wanted, model, placement)
+        loaded = _Loaded(wanted, model, placement, is_own)
         with self._changed:
             self._loaded = loaded
         return loaded

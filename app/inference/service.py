@@ -241,6 +241,7 @@ class InferenceService:
             bos=model.bos_text,
             eos=model.eos_text,
             continue_last=request.continue_last,
+            is_own=lease.is_own,
         )
         self._notes = (model.path, rendered.notes[:_MAX_NOTES])
         with lease.engine.vocabulary() as vocabulary:

@@ -23,6 +23,8 @@ SYSTEM_MERGED = (
     "they were put in front of your first message."
 )
 SYSTEM_LOST = "This model's chat template leaves your instructions out; the model did not see them."
+OWN_SYSTEM_LOST = "The built-in guide does not follow instructions of your own."
+OWN_FORGETS = "The built-in guide reads only the last few messages of a long chat."
 NEUTRALISED = (
     "This model's chat template rewrites messages, so control words of models that were "
     "written in them were made harmless."
@@ -70,6 +72,18 @@ class _Shape:
     merged: bool
 
 
+def compose_own(source: str, messages: Sequence[Message], bos: str, eos: str) -> Composition:
+    """`compose` with the built-in model's template, which leaves out on purpose: instructions,
+    and all but the last turns of a long chat. What it left out is said."""
+    shape = _Shape(tuple(messages), typed=False, with_tools=False, merged=False)
+    plain = _render(source, shape, [message.text for message in messages], bos, eos)
+    lost = _lost(shape, plain)
+    notes = tuple(
+        note for role, note in (("system", OWN_SYSTEM_LOST), ("user", OWN_FORGETS)) if role in lost
+    )
+    return _composed(source, shape, plain, bos, eos, notes)
+
+
 def compose(source: str, messages: Sequence[Message], bos: str, eos: str) -> Composition:
     """The prompt for an answer to `messages` (ends where the answer begins).
 
@@ -84,7 +98,7 @@ def compose(source: str, messages: Sequence[Message], bos: str, eos: str) -> Com
         except TemplateFailed as error:
             first_error = first_error or error
             continue
-        lost = {message.role for message in shape.messages if message.text.strip() not in plain}
+        lost = _lost(shape, plain)
         if "user" in lost:
             first_error = first_error or failed("it leaves out what you wrote")
         elif "system" in lost:
@@ -94,6 +108,11 @@ def compose(source: str, messages: Sequence[Message], bos: str, eos: str) -> Com
     if without_system is not None:
         return _composed(source, *without_system, bos, eos, (SYSTEM_LOST,))
     raise first_error or failed("it gave no prompt")
+
+
+def _lost(shape: _Shape, plain: str) -> set[str]:
+    """The roles of which a message is missing from the prompt."""
+    return {message.role for message in shape.messages if message.text.strip() not in plain}
 
 
 def neutralised(text: str) -> str:

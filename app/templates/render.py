@@ -10,13 +10,13 @@ import hashlib
 import logging
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.foundation.children import ChildDied, ResidentChild
 from app.foundation.errors import InvalidInput, TemplateFailed
 from app.foundation.units import MIB
 from app.protocol.chat import Message
-from app.templates.composition import Composition, Piece, compose
+from app.templates.composition import Composition, Piece, compose, compose_own
 from app.templates.families import FAMILIES, Family, family_for, family_of_template
 from app.templates.known import GENUINE_SHA256
 from app.templates.sandbox import MAX_SOURCE_CHARS, failed
@@ -42,6 +42,17 @@ class Rendered:
     @property
     def text(self) -> str:
         return "".join(piece.text for piece in self.pieces)
+
+
+@dataclass(frozen=True, slots=True)
+class _Model:
+    """What is known of the model that decides on its template."""
+
+    template: str | None
+    architecture: str
+    name: str
+    bos: str
+    eos: str
 
 
 def template_hash(template: str) -> str:
@@ -72,13 +83,17 @@ class Renderer:
         bos: str = "",
         eos: str = "",
         continue_last: bool = False,
+        is_own: bool = False,
     ) -> Rendered:
         """The prompt for an answer to `messages`, ending where the answer begins.
 
         With `continue_last` the last message must be the assistant's, and the prompt ends in
         the middle of it: it is the prompt which that answer had, followed by its text, so that
-        everything up to there is still in memory. Raises InvalidInput without messages, and
-        TemplateFailed if neither the model's template nor its family's gives a prompt.
+        everything up to there is still in memory. `is_own` says that the template is the
+        built-in model's, whose file is genuine: it runs here and may leave messages out.
+
+        Raises InvalidInput without messages, and TemplateFailed if neither the model's template
+        nor its family's gives a prompt.
         """
         opened = ""
         if continue_last:
@@ -88,42 +103,41 @@ class Renderer:
             opened = last.text
         if not any(message.text.strip() for message in messages):
             raise InvalidInput("There is nothing to answer.", "Every message is empty.")
-        composed, stop, notes = self._composed(messages, template, architecture, name, bos, eos)
-        pieces = composed.pieces
+        if is_own and template:
+            own = compose_own(template, messages, bos, eos)
+            rendered = Rendered(own.pieces, (), own.notes)
+        else:
+            rendered = self._rendered(messages, _Model(template, architecture, name, bos, eos))
         if opened:
-            pieces = (*pieces, Piece(opened, False))
-        return Rendered(pieces, stop, (*notes, *composed.notes))
+            rendered = replace(rendered, pieces=(*rendered.pieces, Piece(opened, False)))
+        return rendered
 
     def close(self) -> None:
         """End the child, if it runs."""
         self._child.close()
 
-    def _composed(
-        self,
-        messages: Sequence[Message],
-        template: str | None,
-        architecture: str,
-        name: str,
-        bos: str,
-        eos: str,
-    ) -> tuple[Composition, tuple[str, ...], tuple[str, ...]]:
+    def _rendered(self, messages: Sequence[Message], model: _Model) -> Rendered:
+        template, bos, eos = model.template, model.bos, model.eos
         known = family_of_template(template) if template else None
-        family = known or family_for(architecture=architecture, name=name, bos=bos, eos=eos)
+        family = known or family_for(
+            architecture=model.architecture, name=model.name, bos=bos, eos=eos
+        )
         if not template:
             note = (
                 f"This model comes without a chat template; the usual one ({family.name}) is used."
             )
-            return compose(family.template, messages, bos, eos), family.stop, (note,)
+            composed = compose(family.template, messages, bos, eos)
+            return Rendered(composed.pieces, family.stop, (note, *composed.notes))
         try:
             composed = self._by_model(template, messages, bos, eos)
-            return composed, known.stop if known else (), ()
+            return Rendered(composed.pieces, known.stop if known else (), composed.notes)
         except TemplateFailed as error:
             _log.warning("chat template %s: %s", template_hash(template)[:12], error.detail)
             return self._by_family(family, error, messages, bos, eos)
 
     def _by_family(
         self, family: Family, error: TemplateFailed, messages: Sequence[Message], bos: str, eos: str
-    ) -> tuple[Composition, tuple[str, ...], tuple[str, ...]]:
+    ) -> Rendered:
         try:
             composed = compose(family.template, messages, bos, eos)
         except TemplateFailed:
@@ -132,7 +146,7 @@ class Renderer:
             f"{error.title} The usual one for its kind ({family.name}) is used instead. "
             f"{error.detail}"
         )
-        return composed, family.stop, (note,)
+        return Rendered(composed.pieces, family.stop, (note, *composed.notes))
 
     def _by_model(
         self, template: str, messages: Sequence[Message], bos: str, eos: str

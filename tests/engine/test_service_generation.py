@@ -62,7 +62,8 @@ def refused(bench: Bench, request: GenerationRequest) -> Failed:
 
 def test_built_in_model_answers_with_figures(bench: Bench) -> None:
     end, inbox = finished(bench, ask())
-    assert inbox.of(Loading) and inbox.of(Started)
+    assert inbox.of(Loading)
+    assert inbox.of(Started)
     assert sum(event.n_tokens for event in inbox.of(TokensArrived)) == 8
     assert end.reason == "length"
     assert end.usage.completion_tokens == 8
@@ -186,7 +187,8 @@ def test_files_that_are_no_chat_models_are_refused(
     for path, kind in cases.items():
         error = refused(bench, ask(model=ModelRef(str(path)))).error
         assert isinstance(error, kind), (path, error)
-        assert error.title and error.remedy
+        assert error.title
+        assert error.remedy
     finished(bench, ask())
 
 
