@@ -9,6 +9,7 @@ CHILDREN = {
     "dry-run": "app.engine.dry_run",
     "template": "app.templates.child",
     "trial": "app.engine.trial",
+    "window": "app.gui.trial",
 }
 
 

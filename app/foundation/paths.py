@@ -5,6 +5,7 @@ Nothing else in the program computes such paths. Creates nothing at import.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import sys
@@ -63,25 +64,33 @@ def default_profile() -> Profile:
 def open_profile(root: str | Path | None = None) -> Profile:
     """The profile at `root`, or the default one, with its folders made (mode 0700).
 
-    Raises StorageReadOnly, StorageFull or StorageError with a sentence.
+    Raises StorageReadOnly, StorageFull or StorageError when the folders are not there and
+    cannot be made. A folder that is there but cannot be written is `write_problem`'s to say.
     """
     profile = Profile(Path(root).expanduser().absolute()) if root else default_profile()
     try:
         for folder in (profile.root, profile.logs, profile.backups, profile.state):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _prove_writable(profile.state)
         if os.name == "posix":
-            profile.root.chmod(0o700)
+            with contextlib.suppress(PermissionError):
+                profile.root.chmod(0o700)
     except OSError as error:
         raise storage_error(error, profile.root) from error
     return profile
 
 
-def _prove_writable(folder: Path) -> None:
-    probe = folder / f".write-{os.getpid()}"
-    with probe.open("wb") as file:
-        file.write(b"\0" * 4096)
-    probe.unlink()
+def write_problem(profile: Profile) -> StorageError | None:
+    """Why nothing can be saved in the profile now, found by trying; None if all is well."""
+    probe = profile.state / f".write-{os.getpid()}"
+    try:
+        with probe.open("wb") as file:
+            file.write(b"\0" * 4096)
+    except OSError as error:
+        return storage_error(error, profile.root)
+    finally:
+        with contextlib.suppress(OSError):
+            probe.unlink()
+    return None
 
 
 def storage_error(error: OSError, where: Path) -> StorageError:

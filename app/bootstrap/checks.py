@@ -1,0 +1,123 @@
+"""What `hearth doctor` looks at. Every check ends in a sentence; none of them changes anything."""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+
+from app import __version__
+from app.bootstrap.runtime import Runtime
+from app.cli.services import Check
+from app.conversations.schema import SCHEMA
+from app.foundation.children import run_child
+from app.foundation.errors import HearthError
+from app.foundation.paths import write_problem
+from app.foundation.units import bytes_text
+from app.hardware.probe import ask_runtime, memory
+from app.hardware.profile import Unknown
+
+_WINDOW_DEADLINE_S = 30.0
+_LITTLE_DISK_BYTES = 1_000_000_000
+
+
+def checks(runtime: Runtime) -> Iterator[Check]:
+    """Each check in turn; a check that fails in an unforeseen way is a failed check."""
+    for name, check in _CHECKS:
+        try:
+            yield check(runtime)
+        except HearthError as error:
+            yield Check(name, False, f"{error.title} {error.detail}".strip(), error.remedy)
+        except Exception as error:  # noqa: BLE001 - doctor must go on to the next check
+            yield Check(name, False, f"{type(error).__name__}: {error}", "See the log folder.")
+
+
+def _program(runtime: Runtime) -> Check:
+    version = sys.version.split()[0]
+    return Check("Program", True, f"Hearth {__version__} on Python {version}")
+
+
+def _profile(runtime: Runtime) -> Check:
+    problem = write_problem(runtime.profile)
+    if problem is not None:
+        raise problem
+    return Check("Profile folder", True, str(runtime.profile.root))
+
+
+def _settings(runtime: Runtime) -> Check:
+    notice = runtime.settings.notice
+    if notice is not None:
+        raise notice
+    return Check("Settings", True, "can be read")
+
+
+def _database(runtime: Runtime) -> Check:
+    path = runtime.profile.database
+    if not path.exists():
+        return Check("Conversations", True, "none yet")
+    remedy = "Start Hearth: it keeps the damaged file aside and offers the newest backup."
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
+            result = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+    except sqlite3.DatabaseError as error:
+        return Check("Conversations", False, f"the database cannot be read ({error})", remedy)
+    if result != "ok":
+        return Check("Conversations", False, f"the database is damaged ({result})", remedy)
+    if version > SCHEMA.version:
+        return Check("Conversations", False, "written by a newer Hearth", "Start the newer one.")
+    return Check("Conversations", True, f"sound, {bytes_text(path.stat().st_size)}")
+
+
+def _disk(runtime: Runtime) -> Check:
+    import psutil
+
+    free = psutil.disk_usage(str(runtime.profile.root)).free
+    enough = free >= _LITTLE_DISK_BYTES
+    remedy = "" if enough else "Free some space; new messages need a little, models need a lot."
+    return Check("Disk space", enough, f"{bytes_text(free)} free", remedy)
+
+
+def _memory(runtime: Runtime) -> Check:
+    available = memory().available_bytes
+    if isinstance(available, Unknown):
+        return Check("Memory", False, available.reason, "Models are planned with caution.")
+    return Check("Memory", True, f"{bytes_text(available)} available")
+
+
+def _built_in(runtime: Runtime) -> Check:
+    if runtime.starter.is_genuine():
+        return Check("Built-in model", True, "complete")
+    return Check("Built-in model", False, "is not the file that was shipped", "Reinstall Hearth.")
+
+
+def _runtime(runtime: Runtime) -> Check:
+    found = ask_runtime()
+    return Check("llama.cpp", True, f"{found['runtime']}; {' '.join(found['features'])}")
+
+
+def _window(runtime: Runtime) -> Check:
+    answer = run_child("window", {}, deadline_s=_WINDOW_DEADLINE_S)
+    return Check("Window", True, f"Qt {answer['qt']} on {answer['platform']}")
+
+
+def _last_crash(runtime: Runtime) -> Check:
+    left = [path for path in (runtime.profile.native_abort,) if path.exists()]
+    if not left or not (words := left[0].read_text("utf-8", "replace").strip()):
+        return Check("Last native fault", True, "none recorded")
+    return Check("Last native fault", True, words.splitlines()[-1][:200])
+
+
+_CHECKS: tuple[tuple[str, Callable[[Runtime], Check]], ...] = (
+    ("Program", _program),
+    ("Profile folder", _profile),
+    ("Settings", _settings),
+    ("Conversations", _database),
+    ("Disk space", _disk),
+    ("Memory", _memory),
+    ("Built-in model", _built_in),
+    ("llama.cpp", _runtime),
+    ("Last native fault", _last_crash),
+    ("Window", _window),
+)

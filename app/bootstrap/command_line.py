@@ -1,0 +1,34 @@
+"""Hands the command line its services: builders over one `Runtime`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from app.bootstrap.checks import checks
+from app.bootstrap.runtime import Runtime
+from app.cli.services import CliServices, KnownModel
+from app.hardware.probe import probe
+from app.protocol.model_ref import BUILT_IN
+from app.settings.schema import MODEL_PATH
+
+
+def services_for(runtime: Runtime) -> CliServices:
+    """What the commands may ask for."""
+    return CliServices(
+        profile=lambda: runtime.profile,
+        inference=lambda: runtime.inference,
+        planning=lambda: runtime.planning,
+        machine=lambda: probe(runtime.profile.root),
+        models=lambda: known_models(runtime),
+        checks=lambda: checks(runtime),
+    )
+
+
+def known_models(runtime: Runtime) -> Iterator[KnownModel]:
+    """The built-in model, and the one that was opened last in the window."""
+    yield KnownModel(BUILT_IN, runtime.starter.path, "comes with Hearth")
+    opened = runtime.settings.get(MODEL_PATH)
+    if opened and opened != BUILT_IN:
+        path = Path(opened)
+        yield KnownModel(path.stem, path, "opened by you")

@@ -1,0 +1,170 @@
+"""Builds what the window is handed, and closes it again in the order that loses nothing."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import TypeVar
+
+from app import __version__
+from app.bootstrap.runtime import LOADING, Runtime
+from app.chat.session import ChatService
+from app.conversations.repository import Repository
+from app.conversations.schema import SCHEMA
+from app.database.connection import Database, Opened
+from app.foundation.errors import HearthError
+from app.foundation.paths import Profile, write_problem
+from app.gui import application
+from app.gui.instance import claim
+from app.gui.services import CloseStep, Fact, GuiServices
+from app.protocol.generation import Event, Failed, Finished
+from app.protocol.model_ref import ModelRef
+from app.settings.schema import KEEP_DELETED_DAYS, MODEL_PATH
+
+STARTING = "start"
+_UPKEEP_DELAY_S = 60.0
+_DAY_S = 86_400.0
+
+T = TypeVar("T")
+_log = logging.getLogger(__name__)
+
+
+def open_window(profile: Profile, model: str | None, *, ask_safe_mode: bool) -> int:
+    """Open the window, or bring the one that is open to the front. Returns the exit code.
+
+    Raises NoDisplay, ProfileInUse or a StorageError before anything was changed.
+    """
+    application.application()
+    lock = claim(profile, str(Path(model).expanduser().absolute()) if model else None)
+    if lock is None:
+        return 0
+    try:
+        session = WindowServices(profile, model, ask_safe_mode=ask_safe_mode)
+    except BaseException:
+        lock.release()
+        raise
+    return application.run(session.gui, lock)
+
+
+class WindowServices:
+    """Everything behind one window. Made on the main thread before Qt shows anything."""
+
+    def __init__(self, profile: Profile, model: str | None, *, ask_safe_mode: bool) -> None:
+        left_over = Runtime(profile).sentinels.take_left_over()
+        if left_over:
+            _log.warning("the last start died during: %s", ", ".join(left_over))
+        self.runtime = Runtime(profile, safe_mode=ask_safe_mode or bool(left_over))
+        self.runtime.sentinels.set(STARTING)
+        try:
+            opened = Database.open(profile.database, SCHEMA, backups=profile.backups)
+        except HearthError:
+            self.runtime.sentinels.clear(STARTING)
+            raise
+        self.database = opened.database
+        self.repository = Repository(self.database)
+        self.repository.mark_interrupted()
+        self.chat = ChatService(
+            self.repository, self.runtime.inference, self.runtime.settings, self.runtime.recorder
+        )
+        self.gui = self._gui_services(opened, model)
+
+    def _gui_services(self, opened: Opened, model: str | None) -> GuiServices:
+        runtime, backup = self.runtime, opened.newest_backup
+        notices = [opened.notice, runtime.settings.notice]
+        if opened.notice is None:
+            notices.append(write_problem(runtime.profile))
+        return GuiServices(
+            profile=runtime.profile,
+            settings=runtime.settings,
+            repository=self.repository,
+            chat=self.chat,
+            inference=runtime.inference,
+            recorder=runtime.recorder,
+            notices=[notice for notice in notices if notice is not None],
+            safe_mode=runtime.safe_mode,
+            open_model=model,
+            after_first_paint=self._after_first_paint,
+            machine_facts=lambda: _soon("machine-facts", self._machine_facts),
+            runtime_facts=lambda: _soon("runtime-facts", _runtime_facts),
+            restore_backup=None if backup is None else lambda: self._restore(backup),
+            close_steps=[
+                CloseStep("answers", self.chat.close),
+                CloseStep("engine", runtime.inference.close),
+                CloseStep("database", self.database.close),
+                CloseStep("settings", runtime.settings.close),
+                CloseStep("sentinel", self._ended_well),
+            ],
+        )
+
+    def _after_first_paint(self) -> None:
+        """The window is up: load the model, tidy, back up; each on a thread of its own."""
+        days = self.runtime.settings.get(KEEP_DELETED_DAYS)
+        self.repository.purge(time.time() - days * _DAY_S)
+        self.database.start_upkeep(_log_problem, _UPKEEP_DELAY_S)
+        if self.runtime.safe_mode or self.gui.open_model:
+            self.runtime.sentinels.clear(STARTING)
+            return
+        ref = ModelRef(self.runtime.settings.get(MODEL_PATH))
+        self.runtime.inference.load(ref, self._first_load_event)
+
+    def _first_load_event(self, event: Event) -> None:
+        """The start counts as good once the first model is there, or was refused in words."""
+        if isinstance(event, Finished | Failed):
+            self.runtime.sentinels.clear(STARTING)
+
+    def _ended_well(self, _deadline_s: float) -> bool:
+        self.runtime.sentinels.clear(STARTING)
+        self.runtime.sentinels.clear(LOADING)
+        return True
+
+    def _restore(self, backup: Path) -> Future[None]:
+        done: Future[None] = Future()
+
+        def passed_on(restored: Future[int]) -> None:
+            error = restored.exception()
+            if error is not None:
+                done.set_exception(error)
+            else:
+                done.set_result(None)
+
+        self.database.restore(backup).add_done_callback(passed_on)
+        return done
+
+    def _machine_facts(self) -> Sequence[Fact]:
+        from app.hardware.probe import probe
+
+        return [Fact(label, text) for label, text in probe(self.runtime.profile.root).lines()]
+
+
+def _runtime_facts() -> Sequence[Fact]:
+    from app.hardware.probe import ask_runtime
+
+    found = ask_runtime()
+    return [
+        Fact("Hearth", __version__),
+        Fact("llama.cpp", str(found["runtime"])),
+        Fact("Instruction sets in use", " ".join(found["features"])),
+    ]
+
+
+def _soon(name: str, work: Callable[[], T]) -> Future[T]:
+    """Run `work` on a thread of its own; for rare look-ups that may take seconds."""
+    future: Future[T] = Future()
+    future.set_running_or_notify_cancel()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - the future carries it to who asked
+            future.set_exception(error)
+
+    threading.Thread(target=run, name=name, daemon=True).start()
+    return future
+
+
+def _log_problem(error: HearthError) -> None:
+    _log.warning("daily backup: %s", error)
