@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Literal, cast
 
 from PySide6.QtCore import QObject, Qt, Signal
-from PySide6.QtGui import QColor, QFont, QFontDatabase, QGuiApplication, QPalette
+from PySide6.QtGui import QColor, QFont, QFontDatabase, QGuiApplication, QPalette, QStyleHints
 from PySide6.QtWidgets import QApplication
 
 from app.gui.motion import motion_allowed
@@ -49,7 +49,7 @@ class Theme(QObject):
 
     changed = Signal()
 
-    def __init__(self, app: QApplication) -> None:
+    def __init__(self, app: QApplication, hints: QStyleHints | None = None) -> None:
         super().__init__(app)
         self.setObjectName(_NAME)
         self._app = app
@@ -58,7 +58,7 @@ class Theme(QObject):
         self._family = app.font().family()
         self._mono_family = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont).family()
         app.setStyle("Fusion")
-        self._hints = QGuiApplication.styleHints()
+        self._hints = hints or QGuiApplication.styleHints()
         self._hints.colorSchemeChanged.connect(self._apply)
         self._apply()
 

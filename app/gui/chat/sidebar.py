@@ -247,7 +247,7 @@ class Sidebar(QWidget):
 
     def _connect(self) -> None:
         self.new_button.clicked.connect(self.new_asked)
-        self.search.textChanged.connect(self._search_timer.start)
+        self.search.textChanged.connect(self._searched)
         self._search_timer.timeout.connect(self.reload)
         self.view.opened.connect(self._open)
         self.view.typed.connect(self.typed)
@@ -280,6 +280,9 @@ class Sidebar(QWidget):
                 else self.tr("Your chats will be listed here.")
             )
             self._empty.show()
+
+    def _searched(self) -> None:
+        self._search_timer.start()
 
     def _open(self, index: QModelIndex) -> None:
         record = self.model.conversation(index)

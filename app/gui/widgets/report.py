@@ -57,6 +57,11 @@ class ReportDialog(QDialog):
         column.addLayout(buttons)
         self.resize(600, 400)
 
+    @property
+    def text(self) -> str:
+        """All that is shown."""
+        return self._text.toPlainText()
+
     def add(self, text: str) -> None:
         """Show one more traceback."""
         if len(self._text.toPlainText()) < _LIMIT_CHARACTERS:

@@ -49,8 +49,8 @@ class Toast(QFrame):
         self._notice: Notice | None = None
         self._title = PlainLabel(role="strong")
         self._detail = PlainLabel(role="muted", selectable=True)
-        self._action = TextButton("", "link")
-        self._action.clicked.connect(self._take_action)
+        self.action = TextButton("", "link")
+        self.action.clicked.connect(self._take_action)
         self._close = IconButton("x", self.tr("Close"))
         self._close.clicked.connect(self.dismiss)
         self._timer = QTimer(self)
@@ -65,6 +65,11 @@ class Toast(QFrame):
         """What is shown now."""
         return self._notice
 
+    @property
+    def remaining_ms(self) -> int:
+        """How long the notice still stays; -1 while nothing counts down."""
+        return self._timer.remainingTime() if self._timer.isActive() else -1
+
     def keep_clear(self, widget: QWidget) -> None:
         """Never lie on this widget, which stands at the bottom, while it is visible."""
         self._clear_of = widget
@@ -76,9 +81,9 @@ class Toast(QFrame):
         self._title.setText(notice.title)
         self._detail.setText(notice.detail)
         self._detail.setVisible(bool(notice.detail))
-        self._action.setText(notice.action)
-        self._action.setAccessibleName(notice.action)
-        self._action.setVisible(bool(notice.action))
+        self.action.setText(notice.action)
+        self.action.setAccessibleName(notice.action)
+        self.action.setVisible(bool(notice.action))
         self._place()
         self.show()
         self.raise_()
@@ -90,13 +95,6 @@ class Toast(QFrame):
         self._timer.stop()
         self._notice = None
         self.hide()
-
-    def take_action(self) -> bool:
-        """Do what the notice offers, as if its button were pressed; False if it offers nothing."""
-        if self._notice is None or self._notice.act is None:
-            return False
-        self._take_action()
-        return True
 
     def enterEvent(self, event: QEnterEvent) -> None:
         """Nobody is hurried while the pointer rests on it."""
@@ -121,7 +119,7 @@ class Toast(QFrame):
         row.setContentsMargins(theme.SPACE_16, theme.SPACE_8, theme.SPACE_8, theme.SPACE_8)
         row.setSpacing(theme.SPACE_8)
         row.addLayout(words, 1)
-        row.addWidget(self._action, 0, Qt.AlignmentFlag.AlignVCenter)
+        row.addWidget(self.action, 0, Qt.AlignmentFlag.AlignVCenter)
         row.addWidget(self._close, 0, Qt.AlignmentFlag.AlignVCenter)
 
     def _count_down(self) -> None:
