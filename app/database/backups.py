@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import errno
 import logging
 import os
 import re
 import shutil
 import sqlite3
 import threading
-from collections.abc import Iterable
 from pathlib import Path
 
 from app.database.header import APPLICATION_ID, read_header
@@ -57,6 +57,9 @@ def copy(
     Reads one state of the data while others go on writing. Raises BackupStopped when `stop` is
     set, UnsoundCopy, sqlite3.Error or OSError; leaves nothing behind then.
     """
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not has_space(source, target.parent):
+        raise OSError(errno.ENOSPC, "a copy would fill the disk")
     part = target.with_name(f"{target.name}.{os.getpid()}.part")
     try:
         os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
@@ -157,8 +160,8 @@ def unused(path: Path) -> Path:
 def thin_out(folder: Path) -> list[Path]:
     """Delete what age makes superfluous, after a new copy was verified; what was deleted.
 
-    Stays: the newest of each of the last 7 days that have one, the newest of each of the 4 weeks
-    before, 3 copies from before upgrades, and everything `keep` was called for.
+    Stays: those of the last 7 days that have one, the oldest of each of the 4 weeks before (which
+    then stays the oldest), 3 from before upgrades, and everything `keep` was called for.
     """
     names = {path.name: path for path in _files(folder)}
     days = sorted((m.group(1) for m in map(_DAILY.fullmatch, names) if m is not None), reverse=True)
@@ -173,17 +176,16 @@ def thin_out(folder: Path) -> list[Path]:
     return doomed
 
 
-def _superfluous(days: list[str]) -> Iterable[str]:
-    weeks: set[tuple[int, int]] = set()
+def _superfluous(days: list[str]) -> set[str]:
+    """Those of `days`, newest first, that are neither daily nor weekly copies any more."""
+    oldest_of_week: dict[tuple[int, int], str] = {}
+    dated = []
     for day in days[DAILY_KEPT:]:
-        try:
-            week = dt.date.fromisoformat(day).isocalendar()[:2]
-        except ValueError:
-            continue
-        if week in weeks or len(weeks) == WEEKLY_KEPT:
-            yield day
-        else:
-            weeks.add(week)
+        with contextlib.suppress(ValueError):
+            year, week, _ = dt.date.fromisoformat(day).isocalendar()
+            oldest_of_week[year, week] = day
+            dated.append(day)
+    return set(dated) - set(list(oldest_of_week.values())[:WEEKLY_KEPT])
 
 
 def _files(folder: Path) -> list[Path]:

@@ -18,7 +18,7 @@ from pathlib import Path
 from app.database import backups, salvage
 from app.database.faults import is_damage, translate
 from app.database.header import APPLICATION_ID, read_header, shm_of, wal_of
-from app.database.migrations import Schema, migrate, too_new
+from app.database.migrations import Schema, migrate, too_new, version_of
 from app.database.transaction import transaction
 from app.foundation.errors import DatabaseDamaged, HearthError, StorageFull, StorageReadOnly
 
@@ -99,9 +99,12 @@ def _refuse_remains(path: Path, folder: Path) -> None:
 
 def _open_sound(path: Path, schema: Schema, folder: Path) -> sqlite3.Connection:
     _make_private(path)
+    if path.stat().st_size > 0:
+        # Read-only: closing a connection that may write would fold the log into the damage.
+        with contextlib.closing(_connect(path, "?mode=ro")) as reader:
+            _check(reader, path, schema)
     connection = _connect(path)
     try:
-        _check(connection, path)
         mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
         if mode != "wal":
             log.warning("database: this folder does not allow a write-ahead log (%s)", mode)
@@ -148,16 +151,18 @@ def _make_private(path: Path) -> None:
                         file.chmod(0o600)
 
 
-def _check(connection: sqlite3.Connection, path: Path) -> None:
-    """Raise when the file is damaged or another program's. A large file is checked in depth
-    only after damage was met; the daily copy is checked in full anyway."""
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
+def _check(connection: sqlite3.Connection, path: Path, schema: Schema) -> None:
+    """Raise when the file is damaged, another program's, or newer. A large file is checked in
+    depth only after damage was met; the daily copy is checked in full anyway."""
+    version = version_of(connection)
     owner = connection.execute("PRAGMA application_id").fetchone()[0]
     tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
     if owner != APPLICATION_ID and (owner != 0 or version != 0 or tables != 0):
         raise _Damage("the file belongs to another program")
     if owner == APPLICATION_ID and version == 0:
         raise _Damage("the file does not say its version")
+    if version > schema.version:
+        raise too_new(version, schema.version)
     if _word(path).exists():
         depth = "integrity_check"
     elif path.stat().st_size <= CHECKED_AT_ONCE_BYTES:
@@ -172,7 +177,6 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
 def _save_before(path: Path, folder: Path, version: int) -> None:
     today = dt.datetime.now(dt.UTC).date()
     target = backups.unused(folder / backups.upgrade_name(version, today))
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     backups.copy(path, target, pause_s=0)
 
 

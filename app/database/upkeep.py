@@ -77,16 +77,14 @@ def make_daily_copy(
     if target.exists():
         return None
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not backups.has_space(path, folder):
-            raise _no_space(path)
         backups.copy(path, target, stop=stop)
         deleted = backups.thin_out(folder)
     except backups.UnsoundCopy as error:
         ask_for_check(path)
         raise damaged(path, str(error)) from error
     except (sqlite3.Error, OSError) as error:
-        raise translate(error, path) from error
+        told = translate(error, path)
+        raise (_no_space(path) if isinstance(told, StorageFull) else told) from error
     log.info("database: copied to %s, %d old copies deleted", target.name, len(deleted))
     return target
 
