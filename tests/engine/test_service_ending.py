@@ -25,7 +25,7 @@ from app.protocol.generation import (
     TokensArrived,
 )
 from app.protocol.model_ref import ModelRef
-from tests.fixtures.services import PATIENCE_S, Bench, Inbox, make_bench, starter
+from tests.fixtures.services import PATIENCE_S, Bench, Inbox, endless, make_bench, starter
 from tests.fixtures.tiny_models import make
 
 LONG = GenerationRequest(
@@ -40,7 +40,8 @@ SHORT = GenerationRequest(
 
 @pytest.fixture
 def bench(tmp_path: Path, tiny_models: Path) -> Iterator[Bench]:
-    made = make_bench(starter(tmp_path / "starter", make("llama", tiny_models)))
+    model = endless(make("llama", tiny_models), tmp_path / "endless.gguf")
+    made = make_bench(starter(tmp_path / "starter", model))
     yield made
     assert made.service.close(PATIENCE_S)
 
