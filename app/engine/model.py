@@ -7,6 +7,8 @@ under a lease: freeing the model waits until every lease is given back. Knows no
 from __future__ import annotations
 
 import ctypes
+import itertools
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +19,38 @@ from app.engine.native import Library, ModelHandle
 from app.foundation.errors import InvalidInput, ModelError, ModelUnsupported
 
 MAX_TEXT_BYTES = 1 << 30
+# Byte-pair vocabularies cut the text by regular expressions first, some of them with a matcher
+# that recurses once a character: about 3,000 equal ones in a row fill a stack of 1 MB.
+MAX_RUN_CHARS = 1_000
+MAX_WORD_CHARS = 2 * MAX_RUN_CHARS
 _NO_TOKEN = -1
+# enum llama_vocab_type
+_BYTE_PAIR = 2
+_UNREADABLE = re.compile("[\0\ud800-\udfff]")
+_WORD_OR_SPACE = re.compile(r"\S+|\s+")
+_RUN = re.compile(r"\w+|\s+|[^\w\s]+")
+
+
+def safe_parts(text: str) -> list[str]:
+    """`text` cut inside overlong runs, so that tokenizing each part is safe.
+
+    Empty if there is nothing to cut, as in nearly every text.
+    """
+    cuts = [0]
+    for word in _WORD_OR_SPACE.finditer(text):
+        if word.end() - word.start() < MAX_RUN_CHARS:
+            continue
+        last = word.start()
+        for run in _RUN.finditer(text, word.start(), word.end()):
+            if run.end() - last > MAX_WORD_CHARS and run.start() > last:
+                cuts.append(last := run.start())
+            while run.end() - last > MAX_RUN_CHARS and run.end() - run.start() > MAX_RUN_CHARS:
+                last = max(last, run.start()) + MAX_RUN_CHARS
+                if last < run.end():
+                    cuts.append(last)
+    if len(cuts) == 1:
+        return []
+    return [text[a:b] for a, b in itertools.pairwise([*cuts, len(text)])]
 
 
 class Vocabulary:
@@ -27,6 +60,7 @@ class Vocabulary:
         self._api = library.api
         self._brief_piece = library.brief("llama_token_to_piece")
         self._pointer = pointer
+        self._splits_by_pattern = self._api.llama_vocab_type(pointer) == _BYTE_PAIR
         self.n_vocab = int(self._api.llama_vocab_n_tokens(pointer))
         self.add_bos = bool(self._api.llama_vocab_get_add_bos(pointer))
 
@@ -34,24 +68,19 @@ class Vocabulary:
         """Token ids of `text`.
 
         `add_special` adds what the model wants around a text (usually a beginning token);
-        `parse_special` reads control tokens out of the text. A lone surrogate, which UTF-8
-        cannot hold, is read as "?". Raises InvalidInput for a text past a gigabyte.
+        `parse_special` reads control tokens out of the text. What UTF-8 or a C string cannot
+        hold (a lone surrogate, a NUL) is read as U+FFFD. Raises InvalidInput past a gigabyte.
         """
-        data = text.encode("utf-8", "replace")
-        if len(data) > MAX_TEXT_BYTES:
-            raise InvalidInput("This text is too long.", f"It has {len(data):,} bytes.")
-        # Never more tokens than bytes, save for the special ones around them and a space.
-        room = len(data) + 8
-        while True:
-            tokens = (ctypes.c_int32 * room)()
-            n_tokens = self._api.llama_tokenize(
-                self._pointer, data, len(data), tokens, room, add_special, parse_special
-            )
-            if n_tokens >= 0:
-                return tokens[:n_tokens]
-            if -n_tokens <= room or -n_tokens > 2 * MAX_TEXT_BYTES:
-                raise InvalidInput("This text cannot be read by the model.")
-            room = -n_tokens
+        text = _UNREADABLE.sub("\ufffd", text)
+        if not self._splits_by_pattern or not (parts := safe_parts(text)):
+            return self._tokenize(text, add_special, parse_special)
+        tokens = [] if not add_special else self._tokenize("", True, False)
+        n_before = 1 if tokens and self.add_bos else 0
+        after = tokens[n_before:]
+        tokens = tokens[:n_before]
+        for part in parts:
+            tokens += self._tokenize(part, False, parse_special)
+        return tokens + after
 
     def token_text(self, token: int) -> str:
         """The text of one token, control tokens by name; invalid bytes become U+FFFD."""
@@ -72,6 +101,23 @@ class Vocabulary:
     def is_end(self, token: int) -> bool:
         """Whether the token ends an answer (end of text, of turn, and the like)."""
         return bool(self._api.llama_vocab_is_eog(self._pointer, token))
+
+    def _tokenize(self, text: str, add_special: bool, parse_special: bool) -> list[int]:
+        data = text.encode("utf-8")
+        if len(data) > MAX_TEXT_BYTES:
+            raise InvalidInput("This text is too long.", f"It has {len(data):,} bytes.")
+        # Never more tokens than bytes, save for the special ones around them and a space.
+        room = len(data) + 8
+        while True:
+            tokens = (ctypes.c_int32 * room)()
+            n_tokens = self._api.llama_tokenize(
+                self._pointer, data, len(data), tokens, room, add_special, parse_special
+            )
+            if n_tokens >= 0:
+                return tokens[:n_tokens]
+            if -n_tokens <= room or -n_tokens > 2 * MAX_TEXT_BYTES:
+                raise InvalidInput("This text cannot be read by the model.")
+            room = -n_tokens
 
     def bos_text(self) -> str:
         token = int(self._api.llama_vocab_bos(self._pointer))

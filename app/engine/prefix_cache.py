@@ -70,14 +70,17 @@ class PrefixCache:
         oldest = min(idle, key=lambda slot: (slot.n_held > 0, slot.used_at))
         best = max(idle, key=lambda slot: (self.reusable(slot, prompt), -slot.used_at))
         n_keep = self.reusable(best, prompt)
+        # Taking a slot throws away what follows the common beginning: only worth it for more.
+        if best.n_held - n_keep > n_keep:
+            n_keep = 0
         if self._can_share:
             source = max(self.slots, key=lambda slot: self.reusable(slot, prompt))
             n_lent = self.reusable(source, prompt)
-            # Taking the slot itself would throw away more than it saves.
-            too_dear = source is best and best.n_held - n_keep > n_keep
-            if n_lent > 0 and oldest is not source and (n_lent > n_keep or too_dear):
+            if n_lent > n_keep and oldest is not source:
                 return Match(oldest, n_lent, source)
-        return Match(best, n_keep) if n_keep > 0 else Match(oldest, 0)
+        if n_keep > 0:
+            return Match(best, n_keep)
+        return Match(oldest, self.reusable(oldest, prompt))
 
     def reusable(self, slot: Slot, prompt: Tokens[int]) -> int:
         """How many tokens of `prompt` need not be read if it goes where `slot` is."""

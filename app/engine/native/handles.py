@@ -71,10 +71,16 @@ class ModelHandle(Handle):
     """Weights and vocabulary. Contexts made from it must be closed first, and are counted."""
 
     def __init__(
-        self, library: Library, settings: LoadSettings, keep_going: Callable[[float], bool]
+        self,
+        library: Library,
+        settings: LoadSettings,
+        keep_going: Callable[[float], bool],
+        *,
+        no_alloc: bool = False,
     ) -> None:
         """Load; `keep_going(fraction)` is called after each tensor and False ends the load.
 
+        `no_alloc` only counts what would be allocated, and aborts unless load_mode is "none".
         Raises RuntimeError where llama.cpp returns no model; `library.log` says why.
         """
         api = library.api
@@ -90,6 +96,7 @@ class ModelHandle(Handle):
         parameters.n_gpu_layers = settings.n_gpu_layers
         parameters.load_mode = _LOAD_MODE[settings.load_mode]
         parameters.progress_callback = callback
+        parameters.no_alloc = no_alloc
         # An empty list of devices: with no layer on a GPU its driver is not even started.
         no_devices = (ctypes.c_void_p * 1)(None)
         if settings.n_gpu_layers == 0:

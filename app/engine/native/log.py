@@ -13,8 +13,8 @@ from collections import deque
 
 logger = logging.getLogger("llama.cpp")
 
-# enum ggml_log_level
-_INFO, _WARN, _ERROR, _DEBUG, _CONT = 1, 2, 3, 4, 5
+# enum ggml_log_level in ggml.h (the binding's own table has another order)
+_DEBUG, _INFO, _WARN, _ERROR, _CONT = 1, 2, 3, 4, 5
 # llama.cpp is talkative: its notes are our debug, its warnings our notes.
 _OUR_LEVEL = {
     _DEBUG: logging.DEBUG,
