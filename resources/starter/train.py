@@ -1,6 +1,6 @@
 """Trains the Guide from scratch: tokenizer, network, fixed seed, on the processor.
 
-    python -m resources.starter.train [--steps N] [--out build/starter] [--resume]
+    python -m resources.starter.train [--steps N] [--threads N] [--resume]
 
 Writes tokenizer.json and checkpoint.pt; `export` makes the GGUF of them.
 """
@@ -107,7 +107,9 @@ def optimizers(network: Guide) -> list[torch.optim.Optimizer]:
     matrices = [p for p in network.blk.parameters() if p.ndim == 2]
     others = [p for p in network.parameters() if not any(p is m for m in matrices)]
     return [
-        torch.optim.Muon(matrices, lr=4e-3, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.Muon(
+            matrices, lr=4e-3, weight_decay=0.05, ns_steps=3, adjust_lr_fn="match_rms_adamw"
+        ),
         torch.optim.AdamW(others, lr=3e-3, weight_decay=0.0, betas=(0.9, 0.98)),
     ]
 
@@ -193,7 +195,9 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=2400)
     parser.add_argument("--out", type=Path, default=Path("build/starter"))
     parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     words = parser.parse_args()
+    torch.set_num_threads(words.threads)
     train(words.steps, words.out, words.resume)
 
 
