@@ -45,13 +45,15 @@ class TextBlock:
 
 @dataclass(frozen=True, slots=True)
 class CodeBlock:
-    """A fenced or indented block. `closed` is False while its end has not arrived."""
+    """A fenced or indented block. `closed` is False while its end has not arrived; `whole` is
+    all of the code where `text` is only its beginning."""
 
     text: str
     language: str = ""
     depth: int = 0
     quote: int = 0
     closed: bool = True
+    whole: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,3 +102,12 @@ def plain_text(block: Block) -> str:
             "\t".join("".join(run.text for run in cell) for cell in row) for row in block.rows
         )
     return ""
+
+
+def links_in(block: Block) -> list[str]:
+    """The targets of a block's links."""
+    if isinstance(block, TextBlock):
+        return [run.link for run in block.runs if run.link]
+    if isinstance(block, TableBlock):
+        return [run.link for row in block.rows for cell in row for run in cell if run.link]
+    return []

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from app.gui.chat.blocks import Block, FoldBlock
+from app.gui.chat.blocks import Block, FoldBlock, links_in
 from app.gui.chat.box import Box
 from app.gui.chat.ink import Ink
 from app.gui.chat.part import Part, estimated_height
@@ -181,6 +181,14 @@ class Body:
                         yield Placed(number, index, box, inner)
                     inner += box.height
             y += part.height
+
+    def links(self) -> list[str]:
+        """The targets of the links in what is laid out, each once."""
+        found: dict[str, None] = {}
+        for part in self._parts:
+            for box in part.boxes:
+                found.update(dict.fromkeys(links_in(box.block)))
+        return list(found)
 
     def boxes_between(
         self, first: tuple[int, int], last: tuple[int, int], width: int, ink: Ink

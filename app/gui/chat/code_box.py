@@ -77,6 +77,11 @@ class CodeBox(Box):
         return max(0, round(self._lines.widest_chars * self._char_px) + 4 - inner)
 
     @property
+    def whole_text(self) -> str:
+        """The code, as it was written."""
+        return self.block.whole or self.block.text
+
+    @property
     def length(self) -> int:
         return self._lines.total
 

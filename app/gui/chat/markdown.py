@@ -54,6 +54,7 @@ class _Reader:
     quote: int = 0
     heading: int = 0
     hidden: bool = False
+    begins_list: bool = False
     out: list[Block] = field(default_factory=list)
 
     def read(self, tokens: Sequence[Token]) -> list[Block]:
@@ -88,6 +89,8 @@ class _Reader:
 
     def _list(self, token: Token) -> None:
         kind = token.type
+        if kind in ("bullet_list_open", "ordered_list_open") and not self.lists:
+            self.begins_list = True
         if kind == "bullet_list_open":
             self.lists.append(_List(ordered=False, number=0))
         elif kind == "ordered_list_open":
@@ -118,8 +121,11 @@ class _Reader:
             depth=min(len(self.lists), MAX_DEPTH),
             quote=min(self.quote, MAX_DEPTH),
             marker=marker,
-            tight=self.hidden and bool(self.lists),
+            tight=self.hidden and bool(self.lists) and not self.begins_list,
         )
+        self.begins_list = False
+        if marker == "•" and runs:
+            block, runs = _with_check_mark(block, runs)
         for index, part in enumerate(_split_runs(runs)):
             self.out.append(
                 replace(block, runs=part)
@@ -153,6 +159,15 @@ class _Reader:
             at += 1
         self.out.extend(table_blocks(rows, [_align(style) for style in aligns]))
         return at + 1
+
+
+def _with_check_mark(block: TextBlock, runs: tuple[Run, ...]) -> tuple[TextBlock, tuple[Run, ...]]:
+    """A task's brackets become a box to its left."""
+    for brackets, mark in (("[ ] ", "☐"), ("[x] ", "☑"), ("[X] ", "☑")):
+        if runs[0].text.startswith(brackets):
+            first = replace(runs[0], text=runs[0].text[len(brackets) :])
+            return replace(block, marker=mark), (first, *runs[1:])
+    return block, runs
 
 
 def _align(style: str) -> Align:

@@ -54,7 +54,7 @@ def _code(body: str, segment: Segment, opened: bool) -> tuple[Block, ...]:
     shown = text[: text.rfind("\n", FOLD_CODE_CHARS // 2, FOLD_CODE_CHARS)]
     n_lines = text.count("\n") + 1
     fold = FoldBlock(f"Show all {n_lines:,} lines", "all")
-    return (CodeBlock(shown, segment.language), fold)
+    return (CodeBlock(shown, segment.language, whole=text), fold)
 
 
 def _thought(body: str, segment: Segment, opened: bool) -> tuple[Block, ...]:

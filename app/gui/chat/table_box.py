@@ -223,7 +223,7 @@ def _link_in(runs: tuple[Run, ...], offset: int) -> str:
 def column_widths(columns: Columns, width: int, ink: Ink) -> list[int]:
     """Pixels for each column: what its widest text wants, less where there is too little room,
     never so little that a word cannot stand in it."""
-    wanted = [round(chars * ink.char_px * 1.1) + 2 * _PAD_X + 4 for chars in columns.widths]
+    wanted = [round(chars * ink.char_px * 1.25) + 2 * _PAD_X + 4 for chars in columns.widths]
     spare = sum(wanted) - width
     if spare <= 0:
         return wanted

@@ -1,0 +1,157 @@
+"""The model in use, at the top of the page, with how well it fits; its menu changes it.
+
+GUI thread. Asks inference to open what was chosen and shows how that goes.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from PySide6.QtCore import QTimer, Signal
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QMenu, QWidget
+
+from app.foundation.errors import HearthError
+from app.gui.bridge import Bridge
+from app.gui.chat.aside import aside
+from app.gui.chat.model_names import display_name, fit_words, read_recent, remember
+from app.gui.chat.turn_words import loading_words
+from app.gui.services import GuiServices
+from app.gui.widgets.buttons import TextButton
+from app.gui.widgets.plain import set_tooltip
+from app.protocol.generation import Event, Failed, Finished, Loading
+from app.protocol.model_ref import BUILT_IN, ModelRef
+from app.settings.schema import MODEL_PATH
+
+_RECENT_FILE = "recent_models.json"
+_LOOK_MS = 500
+_LOOKS = 60
+
+
+class ModelButton(TextButton):
+    """`failed` carries the error of a model that could not be opened."""
+
+    file_asked = Signal()
+    model_changed = Signal()
+    failed = Signal(object)
+
+    def __init__(
+        self, services: GuiServices, bridge: Bridge, parent: QWidget | None = None
+    ) -> None:
+        super().__init__("", "quiet", icon="chevron-down", parent=parent)
+        self._services = services
+        self._bridge = bridge
+        self._progress = ""
+        self._own: str | None = None
+        self._recent: list[str] = []
+        self._looks = _LOOKS
+        self._request = ""
+        self._recent_path = services.profile.state / _RECENT_FILE
+        self._mailbox = bridge.mailbox(self._arrived)
+        self._menu = QMenu(self)
+        self._menu.setToolTipsVisible(True)
+        self._menu.aboutToShow.connect(self._fill)
+        self.setMenu(self._menu)
+        self._look = QTimer(self)
+        self._look.setInterval(_LOOK_MS)
+        self._look.timeout.connect(self._looked)
+        self._look.start()
+        bridge.watch(aside(partial(read_recent, self._recent_path)), self._take_recent)
+        self.refresh()
+
+    @property
+    def ref(self) -> ModelRef:
+        """The model that would answer now."""
+        return ModelRef(self._own or self._services.settings.get(MODEL_PATH))
+
+    @property
+    def n_ctx(self) -> int | None:
+        """How many tokens it can read, once it is open."""
+        model = self._services.inference.snapshot().model
+        return model.n_ctx if model is not None and self.is_ready else None
+
+    @property
+    def is_ready(self) -> bool:
+        return self._services.inference.is_ready(self.ref)
+
+    def follow(self, own: str | None) -> None:
+        """A conversation may have a model of its own; None for the one in the settings."""
+        self._own = own
+        self.refresh()
+
+    def choose(self, name: str) -> None:
+        """Use this model from now on, and open it."""
+        self._own = None
+        self._services.settings.set(MODEL_PATH, name)
+        if name != BUILT_IN:
+            work = partial(remember, self._recent_path, name)
+            self._bridge.watch(aside(work), self._take_recent)
+        if self._request:
+            self._services.inference.cancel(self._request)
+        self._request = self._services.inference.load(ModelRef(name), self._mailbox.append)
+        self._progress = loading_words(None, "")
+        self.refresh()
+        self.model_changed.emit()
+
+    def refresh(self) -> None:
+        """Show name and fit as they are now."""
+        name = display_name(self.ref)
+        words = self._progress or self._fit()
+        self.setText(f"{name}  ·  {words}" if words else name)
+        self.setAccessibleName(self.tr("Model: %1").replace("%1", self.text()))
+        set_tooltip(self, "" if self.ref.is_built_in else self.ref.name)
+
+    def _fit(self) -> str:
+        if not self.is_ready:
+            return ""
+        plan = self._services.inference.snapshot().plan
+        return fit_words(str(getattr(plan, "fits", "")))
+
+    def _looked(self) -> None:
+        """Someone else may be opening the model at the start: look until it is there."""
+        self._looks -= 1
+        self.refresh()
+        if self.is_ready or self._looks <= 0:
+            self._look.stop()
+            self.model_changed.emit()
+
+    def _take_recent(self, names: list[str]) -> None:
+        self._recent = names
+
+    def _arrived(self, events: list[Event]) -> None:
+        for event in events:
+            if event.request_id != self._request:
+                continue
+            if isinstance(event, Loading):
+                self._progress = loading_words(event.fraction, event.sentence)
+            elif isinstance(event, Finished | Failed):
+                self._progress = self._request = ""
+                if isinstance(event, Failed):
+                    self._tell(event.error)
+        self.refresh()
+        self.model_changed.emit()
+
+    def _tell(self, error: HearthError) -> None:
+        self.failed.emit(error)
+
+    def _fill(self) -> None:
+        self._menu.clear()
+        current = self.ref.name
+        self._add(self.tr("Built-in guide"), BUILT_IN, current)
+        for name in self._recent:
+            self._add(display_name(ModelRef(name)), name, current)
+        if current != BUILT_IN and current not in self._recent:
+            self._add(display_name(ModelRef(current)), current, current)
+        self._menu.addSeparator()
+        open_file = QAction(self.tr("Open a model file…"), self._menu)
+        # Shown, not bound: the window owns the key.
+        open_file.setText(open_file.text() + "\tCtrl+O")
+        open_file.triggered.connect(self.file_asked)
+        self._menu.addAction(open_file)
+
+    def _add(self, words: str, name: str, current: str) -> None:
+        action = QAction(words.replace("&", "&&"), self._menu)
+        action.setCheckable(True)
+        action.setChecked(name == current)
+        action.triggered.connect(partial(self.choose, name))
+        self._menu.addAction(action)
