@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from array import array
 
-from app.gguf.architectures import WITHOUT_ROPE
+from app.gguf.architectures import EQUAL_HEADS, TURNED_WHOLE, WITHOUT_ROPE
 from app.gguf.header import Header
 from app.gguf.reader import invalid
 
@@ -34,28 +34,39 @@ WHOLE: dict[str, tuple[int, int]] = {
     "expert_shared_feed_forward_length": (0, 1 << 22),
     "attention.key_length": (1, 1 << 16),
     "attention.value_length": (1, 1 << 16),
-    "attention.key_length_swa": (1, 1 << 16),
-    "attention.value_length_swa": (1, 1 << 16),
-    "attention.key_length_mla": (1, 1 << 16),
-    "attention.value_length_mla": (1, 1 << 16),
+    "attention.key_length_swa": (0, 1 << 16),
+    "attention.value_length_swa": (0, 1 << 16),
+    "attention.key_length_mla": (0, 1 << 16),
+    "attention.value_length_mla": (0, 1 << 16),
     "attention.q_lora_rank": (0, MAX_WIDTH),
     "attention.kv_lora_rank": (0, MAX_WIDTH),
     "attention.sliding_window": (0, (1 << 31) - 1),
     "rope.dimension_count": (0, 1 << 16),
     "rope.dimension_count_swa": (0, 1 << 16),
     "rope.scaling.original_context_length": (0, (1 << 31) - 1),
-    "pooling_type": (0, 4),
-    "ssm.conv_kernel": (1, 1 << 12),
-    "ssm.inner_size": (1, 1 << 20),
-    "ssm.state_size": (1, 1 << 16),
+    "ssm.conv_kernel": (0, 1 << 12),
+    "ssm.inner_size": (0, 1 << 20),
+    "ssm.state_size": (0, 1 << 16),
     "ssm.time_step_rank": (0, 1 << 20),
     "ssm.group_count": (0, 1 << 16),
-    "shortconv.l_cache": (1, 1 << 12),
-    "wkv.head_size": (1, 1 << 16),
-    "token_shift_count": (1, 16),
-    "full_attention_interval": (1, MAX_LAYERS),
-    "kda.head_dim": (1, 1 << 12),
+    "shortconv.l_cache": (0, 1 << 12),
+    "wkv.head_size": (0, 1 << 16),
+    "token_shift_count": (0, 16),
+    "full_attention_interval": (0, MAX_LAYERS),
+    "kda.head_dim": (0, 1 << 12),
 }
+
+#: Whole numbers that are divided by, or counted down from, in these architectures.
+NOT_ZERO: dict[str, frozenset[str]] = {
+    "shortconv.l_cache": frozenset({"lfm2", "lfm2moe"}),
+    "wkv.head_size": frozenset({"rwkv6", "rwkv6qwen2", "rwkv7", "arwkv7"}),
+    "kda.head_dim": frozenset({"kimi-linear", "kimi-k3", "bailingmoe3", "glm5-next"}),
+    "full_attention_interval": frozenset(
+        {"qwen3next", "qwen35", "qwen35moe", "qwen4exp", "minimax-01"}
+    ),
+}
+UNBOUNDED = ("kda.gate_lower_bound",)  # minus infinity: no bound
+POOLINGS = frozenset({0, 1, 2, 3, 4, 0xFFFFFFFF})  # none, mean, first, last, rank, unspecified
 
 #: Whole numbers that may differ from layer to layer: one number, or a list of one a layer.
 PER_LAYER: dict[str, int] = {
@@ -66,6 +77,8 @@ PER_LAYER: dict[str, int] = {
     "expert_used_count": MAX_EXPERTS,
 }
 REQUIRED = ("context_length", "embedding_length", "block_count")
+#: How many earlier tokens a layer looks back on (asserted; 2 where a file does not say).
+SHIFTS = {"rwkv6": 2, "rwkv7": 2, "rwkv6qwen2": 1, "arwkv7": 1}
 ROPE_SCALINGS = ("none", "linear", "yarn", "longrope")
 
 
@@ -76,6 +89,15 @@ def check_metadata(header: Header) -> int:
             raise invalid(header.path, f"Its header has no {header.own(suffix)}.")
     for suffix, (least, most) in WHOLE.items():
         _check_whole(header, header.own(suffix), least, most)
+    for suffix, architectures in NOT_ZERO.items():
+        if header.architecture in architectures:
+            _check_whole(header, header.own(suffix), 1, MAX_WIDTH)
+    shifts = SHIFTS.get(header.architecture)
+    if shifts and header.whole(header.own("token_shift_count"), 2) != shifts:
+        raise invalid(header.path, "It looks back on a wrong number of tokens.")
+    pooling = header.whole(header.own("pooling_type"))
+    if pooling not in POOLINGS:
+        raise invalid(header.path, f"Its pooling type {pooling:,} is unknown.")
     n_layers = header.whole(header.own("block_count"))
     for suffix, most in PER_LAYER.items():
         _check_per_layer(header, header.own(suffix), n_layers, most)
@@ -130,14 +152,20 @@ def _check_per_layer(header: Header, key: str, n_layers: int, most: int) -> None
 def _check_fractions(header: Header) -> None:
     """Every single fraction of the model itself must be finite; epsilons small and positive."""
     prefix = header.own("")
+    epsilons = []
     for key, kind in header.types.items():
         if kind not in ("f32", "f64") or not key.startswith(prefix):
             continue
         value = header.number(key)
-        if value is None or not math.isfinite(value):
+        if value is None or not (math.isfinite(value) or key.endswith(UNBOUNDED)):
             raise invalid(header.path, f"The value of {key} is not a finite number.")
-        if key.endswith("epsilon") and not 0.0 < value < 0.1:
-            raise invalid(header.path, f"The value of {key} is {value:g}; it must be tiny.")
+        if key.endswith("epsilon"):
+            epsilons.append(value)
+            if not 0.0 <= value < 0.1:
+                raise invalid(header.path, f"The value of {key} is {value:g}; it must be tiny.")
+    # Files written by llama.cpp itself carry the norm they do not use as zero.
+    if epsilons and max(epsilons) == 0.0:
+        raise invalid(header.path, "The small number that keeps its norms finite is zero.")
 
 
 def _check_layers_left(header: Header, n_layers: int) -> None:
@@ -180,24 +208,35 @@ def _check_heads(header: Header, n_layers: int) -> None:
 
 
 def _check_rope(header: Header) -> None:
+    scaling = header.metadata.get(header.own("rope.scaling.type"), "none")
+    if scaling not in ROPE_SCALINGS:
+        raise invalid(header.path, "Its rope scaling is of an unknown type.")
+    keys, values = head_width(header), head_width(header, "value_length")
+    if keys != values and header.architecture in EQUAL_HEADS:
+        raise invalid(
+            header.path, f"The heads of its keys are {keys} wide, those of its values {values}."
+        )
     if header.architecture in WITHOUT_ROPE:
         return
-    scaling = header.text(header.own("rope.scaling.type"))
-    if scaling is not None and scaling not in ROPE_SCALINGS:
-        raise invalid(header.path, f"Its rope scaling “{scaling[:40]}” is unknown.")
     for suffix in ("rope.freq_base", "rope.freq_base_swa"):
         base = header.number(header.own(suffix))
         if base is not None and base <= 0:
             raise invalid(header.path, f"The value of {header.own(suffix)} is {base:g}.")
     for suffix, head in (
-        ("rope.dimension_count", head_width(header)),
+        ("rope.dimension_count", keys),
         ("rope.dimension_count_swa", head_width(header, "key_length_swa")),
     ):
-        turned = header.whole(header.own(suffix))
-        if turned % 2 or (head and turned > head):
-            raise invalid(
-                header.path, f"It turns {turned} of the {head} numbers of an attention head."
-            )
+        if head and header.own(suffix) in header.metadata:
+            _check_turned(header, header.whole(header.own(suffix)), head)
+    if keys % 2:
+        raise invalid(header.path, f"Its attention heads are {keys} wide, an odd number.")
+
+
+def _check_turned(header: Header, turned: int, head: int) -> None:
+    """How many numbers of a head rope turns: an even number, all of them in most graphs."""
+    whole = header.architecture in TURNED_WHOLE
+    if turned % 2 or not 0 < turned <= head or (whole and turned != head):
+        raise invalid(header.path, f"It turns {turned} of the {head} numbers of an attention head.")
 
 
 def head_width(header: Header, suffix: str = "key_length") -> int:

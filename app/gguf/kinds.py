@@ -63,7 +63,7 @@ def _of_model(header: Header, architecture: str) -> Purpose:
         return Purpose("other", "an encoder-decoder model, as used for translating")
     if header.text("tokenizer.ggml.model") in ("none", "no_vocab"):
         return Purpose("other", "a model without a vocabulary, which cannot read text")
-    pooled = header.whole(header.own("pooling_type")) > 0
+    pooled = 0 < header.whole(header.own("pooling_type")) <= 4
     causal = header.flag(header.own("attention.causal"))
     if architecture in _ENCODERS or pooled or (causal is False and architecture not in RECURRENT):
         return Purpose("embedding", "an embedding model, which measures likeness of texts")

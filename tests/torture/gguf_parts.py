@@ -222,13 +222,16 @@ def _resize(parts: Parts, key: str, length: int) -> None:
 
 def _element(parts: Parts, key: str, place: float, value: Any) -> None:
     entry = parts.find(key)
-    if entry and isinstance(entry.value, list) and entry.value:
-        index = int(place * len(entry.value))
-        if entry.kind == "[text]":
-            value = bytes.fromhex(value)
-        elif isinstance(value, str):
-            value = float(value)
-        entry.value[index] = value
+    if entry is None or not isinstance(entry.value, list) or not entry.value:
+        return
+    texts = entry.kind == "[text]"
+    if texts and isinstance(value, str):
+        entry.value[int(place * len(entry.value))] = bytes.fromhex(value)
+    elif not texts and entry.kind in ("[f32]", "[f64]"):
+        entry.value[int(place * len(entry.value))] = float(value)
+    elif not texts and isinstance(value, int):
+        bits = {"[u8]": 8, "[i8]": 7, "[bool]": 1}.get(entry.kind, 31)
+        entry.value[int(place * len(entry.value))] = value & ((1 << bits) - 1)
 
 
 def _same_element(parts: Parts, key: str, place: float, other: float) -> None:
