@@ -7,13 +7,12 @@ import queue
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from app.cli.commands.models import model_ref
 from app.cli.output import DONE, INTERRUPTED, Output
 from app.cli.services import CliServices
 from app.foundation.errors import InvalidInput
-from app.inference.service import InferenceService
 from app.protocol.chat import Message
 from app.protocol.generation import (
     Event,
@@ -25,6 +24,9 @@ from app.protocol.generation import (
     SamplingParams,
     TokensArrived,
 )
+
+if TYPE_CHECKING:
+    from app.inference.service import InferenceService
 
 _POLL_S = 0.2
 _WIND_DOWN_S = 5.0
