@@ -23,7 +23,9 @@ def title_from(text: str) -> str:
     for word in words:
         longer = f"{title} {word}" if title else word
         if len(longer) > MAX_TITLE_CHARS:
-            return f"{title or word[: MAX_TITLE_CHARS - 1]}…"[:MAX_TITLE_CHARS]
+            if len(title) == MAX_TITLE_CHARS:
+                title = title.rpartition(" ")[0]
+            return (title or word[: MAX_TITLE_CHARS - 1]) + "…"
         title = longer
         if word[-1] in ".?!。？！" and len(title) >= 12:
             break

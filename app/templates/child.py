@@ -10,6 +10,7 @@ from typing import Any
 
 from app.protocol.chat import Message
 from app.templates.composition import compose
+from app.templates.inspection import remarks
 
 
 def answer(request: dict[str, Any], progress: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
@@ -21,5 +22,5 @@ def answer(request: dict[str, Any], progress: Callable[[dict[str, Any]], None]) 
     composed = compose(request["source"], messages, request["bos"], request["eos"])
     return {
         "pieces": [[piece.text, piece.is_template] for piece in composed.pieces],
-        "notes": list(composed.notes),
+        "notes": [*composed.notes, *remarks(request["source"])],
     }

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from app.foundation.errors import TemplateFailed
 
 if TYPE_CHECKING:
-    from jinja2 import Template
+    from jinja2 import Template, nodes
 
 MAX_OUTPUT_CHARS = 4 * 1024 * 1024
 MAX_SOURCE_CHARS = 1024 * 1024
@@ -35,6 +35,17 @@ def render_jinja(source: str, variables: Mapping[str, Any]) -> str:
         raise
     except Exception as error:
         raise failed(_one_line(error)) from error
+
+
+def parse_jinja(source: str) -> nodes.Template | None:
+    """The syntax tree of a template; None if it has none."""
+    from jinja2 import TemplateSyntaxError
+
+    try:
+        tree: nodes.Template = _environment().parse(source)
+    except (TemplateSyntaxError, RecursionError):
+        return None
+    return tree
 
 
 def failed(reason: str) -> TemplateFailed:
@@ -66,7 +77,7 @@ def _compiled(source: str) -> Template:
 @lru_cache(maxsize=1)
 def _environment() -> Any:
     """Built once; importing jinja2 is left until a template is really rendered."""
-    from jinja2 import TemplateRuntimeError, nodes
+    from jinja2 import TemplateRuntimeError
     from jinja2.exceptions import SecurityError
     from jinja2.ext import Extension, loopcontrols
     from jinja2.parser import Parser
