@@ -37,6 +37,7 @@ class ChildDied(ChildFailed):
     def __init__(self, name: str, verdict: Verdict, *, status: int = 0, stderr: str = "") -> None:
         self.verdict = verdict
         self.signal_number = -status if verdict == "signal" else None
+        self.exit_status = status if verdict == "exit" else None
         self.stderr_tail = stderr
         what = {
             "timeout": "took too long and was stopped",

@@ -1,0 +1,1 @@
+"""What this computer has: facts, or why they are not known. Decides nothing."""

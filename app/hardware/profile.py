@@ -1,0 +1,237 @@
+"""Frozen facts about a machine. Pure: can be saved, sent, and read back on another machine.
+
+A fact that could not be found out is an `Unknown` with its reason, never a guess.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, TypeVar, cast
+
+from app.foundation.errors import InvalidInput
+from app.foundation.units import bytes_text
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A fact that could not be found out, and why."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Processor:
+    """Cores in counts. `usable_cores` are those that the system lets this process run on;
+    `quota_cores` is the share of processor time that a cgroup allows, if one does.
+
+    `instruction_sets` are those that the loaded llama.cpp backend was built for and uses.
+    """
+
+    model: str | Unknown
+    logical_cores: int | Unknown
+    physical_cores: int | Unknown
+    performance_cores: int | Unknown
+    usable_cores: int | Unknown
+    quota_cores: float | Unknown | None
+    instruction_sets: tuple[str, ...] | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Main memory in bytes. `available_bytes` is what can be had without swapping, and no more
+    than a cgroup still allows; `limit_bytes` is that cgroup's limit."""
+
+    total_bytes: int | Unknown
+    available_bytes: int | Unknown
+    limit_bytes: int | Unknown | None
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A device as ggml sees it. `kind` is "cpu", "gpu", "igpu" or "accelerator".
+
+    Bytes of 0 mean that the backend does not say.
+    """
+
+    name: str
+    description: str
+    kind: str
+    backend: str
+    total_bytes: int
+    free_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """The disk that holds the profile folder."""
+
+    total_bytes: int | Unknown
+    free_bytes: int | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Power:
+    """Where the power comes from: `source` is "mains" or "battery"."""
+
+    source: str | Unknown
+    battery_percent: int | Unknown | None
+
+
+@dataclass(frozen=True, slots=True)
+class MachineProfile:
+    """Everything known of one machine at one moment."""
+
+    system: str | Unknown
+    architecture: str | Unknown
+    processor: Processor
+    memory: Memory
+    devices: tuple[Device, ...] | Unknown
+    disk: Disk
+    power: Power
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON form; an unknown fact is `{"unknown": reason}`."""
+        return cast("dict[str, Any]", _plain(self))
+
+    @classmethod
+    def from_dict(cls, saved: Mapping[str, Any]) -> MachineProfile:
+        """Read `as_dict` back. Raises InvalidInput when it is not one."""
+        try:
+            return cls(
+                system=_known(saved["system"], str),
+                architecture=_known(saved["architecture"], str),
+                processor=_record(Processor, saved["processor"], _PROCESSOR),
+                memory=_record(Memory, saved["memory"], _MEMORY),
+                devices=_known(saved["devices"], _devices),
+                disk=_record(Disk, saved["disk"], _DISK),
+                power=_record(Power, saved["power"], _POWER),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise InvalidInput(
+                "That is not a saved probe.",
+                f"What it says about {error} cannot be read.",
+                "Save one on the other machine with: hearth probe --json > machine.json",
+            ) from error
+
+    def lines(self) -> list[tuple[str, str]]:
+        """Every fact as a label and words."""
+        cpu, memory = self.processor, self.memory
+        rows = [
+            ("System", _words(self.system)),
+            ("Architecture", _words(self.architecture)),
+            ("Processor", _words(cpu.model)),
+            ("Cores", _cores(cpu)),
+            ("Instruction sets", _words(cpu.instruction_sets, " ".join)),
+            ("Memory", f"{_words(memory.total_bytes, bytes_text)} in all"),
+            ("Memory available", _words(memory.available_bytes, bytes_text)),
+        ]
+        if memory.limit_bytes is not None:
+            rows.append(("Memory limit", _words(memory.limit_bytes, bytes_text)))
+        rows += _device_lines(self.devices)
+        rows.append(("Disk space free", _words(self.disk.free_bytes, bytes_text)))
+        rows.append(("Power", _power(self.power)))
+        return rows
+
+
+def known(fact: T | Unknown, otherwise: T) -> T:
+    """The fact, or `otherwise` when it is not known."""
+    return otherwise if isinstance(fact, Unknown) else fact
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Unknown):
+        return {"unknown": value.reason}
+    if is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _known(value: Any, convert: Callable[[Any], T]) -> T | Unknown:
+    if isinstance(value, Mapping) and set(value) == {"unknown"}:
+        return Unknown(str(value["unknown"]))
+    return convert(value)
+
+
+def _record(kind: type[T], saved: Mapping[str, Any], converters: Mapping[str, Any]) -> T:
+    return kind(**{name: _known(saved[name], convert) for name, convert in converters.items()})
+
+
+def _optional(convert: Callable[[Any], T]) -> Callable[[Any], T | None]:
+    return lambda value: None if value is None else convert(value)
+
+
+def _devices(saved: Any) -> tuple[Device, ...]:
+    return tuple(
+        Device(
+            str(item["name"]),
+            str(item["description"]),
+            str(item["kind"]),
+            str(item["backend"]),
+            int(item["total_bytes"]),
+            int(item["free_bytes"]),
+        )
+        for item in saved
+    )
+
+
+def _texts(saved: Any) -> tuple[str, ...]:
+    return tuple(str(item) for item in saved)
+
+
+_PROCESSOR = {
+    "model": str,
+    "logical_cores": int,
+    "physical_cores": int,
+    "performance_cores": int,
+    "usable_cores": int,
+    "quota_cores": _optional(float),
+    "instruction_sets": _texts,
+}
+_MEMORY = {"total_bytes": int, "available_bytes": int, "limit_bytes": _optional(int)}
+_DISK = {"total_bytes": int, "free_bytes": int}
+_POWER = {"source": str, "battery_percent": _optional(int)}
+
+
+def _words(fact: Any, text: Callable[[Any], str] = str) -> str:
+    return f"unknown, because {fact.reason}" if isinstance(fact, Unknown) else text(fact)
+
+
+def _cores(cpu: Processor) -> str:
+    parts = [f"{_words(cpu.physical_cores)} physical, {_words(cpu.logical_cores)} logical"]
+    if cpu.performance_cores != cpu.physical_cores:
+        parts.append(f"performance cores {_words(cpu.performance_cores)}")
+    if cpu.usable_cores != cpu.logical_cores:
+        parts.append(f"usable {_words(cpu.usable_cores)}")
+    if cpu.quota_cores is not None:
+        parts.append(f"processor time for {_words(cpu.quota_cores, '{:g}'.format)}")
+    return "; ".join(parts)
+
+
+def _device_lines(devices: tuple[Device, ...] | Unknown) -> list[tuple[str, str]]:
+    if isinstance(devices, Unknown):
+        return [("Graphics card", _words(devices))]
+    cards = [device for device in devices if device.kind != "cpu"]
+    if not cards:
+        return [("Graphics card", "none that this llama.cpp build can use")]
+    return [
+        (
+            "Graphics card",
+            (
+                f"{card.description} ({card.backend}): {bytes_text(card.free_bytes)} free "
+                f"of {bytes_text(card.total_bytes)}"
+            ),
+        )
+        for card in cards
+    ]
+
+
+def _power(power: Power) -> str:
+    source = _words(power.source)
+    if isinstance(power.battery_percent, int):
+        return f"{source}, battery at {power.battery_percent} %"
+    return source
