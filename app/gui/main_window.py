@@ -55,6 +55,7 @@ class MainWindow(QWidget):
         self._add_actions()
         self._connect()
         notify.attach(self.shell.page)
+        notify.keep_clear(self.chat_page.composer)
         self._show_title()
         self.sidebar.reload()
 

@@ -181,6 +181,11 @@ class Sidebar(QWidget):
         else:
             self.view.selectionModel().clear()
 
+    @property
+    def sentence(self) -> str:
+        """What stands in place of the list; empty while there is one."""
+        return "" if self._empty.isHidden() else self._empty.text()
+
     def title_of(self, conversation_id: str | None) -> str:
         """The title of a listed conversation; empty for one that is not."""
         record = self.model.conversation(self.model.index_of(conversation_id))
@@ -216,7 +221,7 @@ class Sidebar(QWidget):
             if not self.view.currentIndex().isValid():
                 self.view.setCurrentIndex(self.model.index(min(1, self.model.rowCount() - 1)))
             return
-        if in_search and event.key() == Qt.Key.Key_Escape and self.search.text():
+        if event.key() == Qt.Key.Key_Escape and self.search.text():
             self.search.clear()
             return
         super().keyPressEvent(event)

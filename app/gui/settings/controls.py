@@ -114,14 +114,14 @@ class NumberControl(OptionControl):
         self.field.setGroupSeparatorShown(True)
         self.field.valueChanged.connect(self._stepped)
         self.field.installEventFilter(self)
-        less = IconButton("minus", self.tr("Less: {label}").format(label=label))
-        less.clicked.connect(self.field.stepDown)
-        more = IconButton("plus", self.tr("More: {label}").format(label=label))
-        more.clicked.connect(self.field.stepUp)
+        self.less = IconButton("minus", self.tr("Less: {label}").format(label=label))
+        self.less.clicked.connect(self.field.stepDown)
+        self.more = IconButton("plus", self.tr("More: {label}").format(label=label))
+        self.more.clicked.connect(self.field.stepUp)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(theme.SPACE_4)
-        for part in (less, self.field, more):
+        for part in (self.less, self.field, self.more):
             row.addWidget(part)
 
     def show_value(self, value: Any) -> None:
@@ -215,8 +215,7 @@ def value_in_words(option: Option[Any], value: Any) -> str:
     """A value as the page would show it: `automatic`, `30 days`."""
     if option.special is not None and value == option.default:
         return words(option.special)
-    unit = f" {words(option.unit)}" if option.unit else ""
-    return f"{value}{unit}"
+    return f"{value}{_unit(option)}"
 
 
 def _alone(parent: QWidget, child: QWidget) -> None:
@@ -243,8 +242,12 @@ def _real_number(option: Option[Any]) -> QDoubleSpinBox:
 
 
 def _dress(field: QSpinBox | QDoubleSpinBox, option: Option[Any]) -> None:
-    if option.unit:
-        unit = words(option.unit)
-        field.setSuffix(unit if unit == "%" else f" {unit}")
+    field.setSuffix(_unit(option))
     if option.special is not None and option.default == option.minimum:
         field.setSpecialValueText(words(option.special))
+
+
+def _unit(option: Option[Any]) -> str:
+    """The unit as it follows a number: ` days`, `%`."""
+    unit = words(option.unit) if option.unit else ""
+    return unit if unit in ("", "%") else f" {unit}"

@@ -21,9 +21,9 @@ from app.gui.bridge import Bridge
 from app.gui.notify import Notifier
 from app.gui.services import Fact, GuiServices
 from app.gui.settings.about import program_facts
-from app.gui.settings.rows import Card, FactRows, OptionRow
+from app.gui.settings.rows import Card, FactRows, FoldingRow, OptionRow
 from app.gui.widgets.buttons import IconButton, TextButton
-from app.gui.widgets.plain import PlainLabel
+from app.gui.widgets.plain import ElidedLabel, PlainLabel
 from app.settings.option import Option
 from app.settings.schema import CONTEXT, GPU_LAYERS, OPTIONS, THREADS
 
@@ -148,18 +148,12 @@ class SettingsPage(QWidget):
         ]
 
     def _folder_row(self, label: str, path: str, action: str) -> QWidget:
-        row = QWidget()
-        text = QVBoxLayout()
-        text.setSpacing(theme.SPACE_4)
-        text.addWidget(PlainLabel(label))
-        text.addWidget(PlainLabel(path, "secondary", selectable=True))
+        row = FoldingRow()
+        row.words.addWidget(PlainLabel(label))
+        row.words.addWidget(ElidedLabel(path, "secondary"))
         button = TextButton(action, icon="folder-open")
         button.clicked.connect(partial(self._open_folder, path))
-        line = QHBoxLayout(row)
-        line.setContentsMargins(0, theme.SPACE_12, 0, theme.SPACE_12)
-        line.setSpacing(theme.SPACE_8)
-        line.addLayout(text, 1)
-        line.addWidget(button, 0, Qt.AlignmentFlag.AlignVCenter)
+        row.side.addWidget(button)
         return row
 
     def _open_folder(self, path: str) -> None:
@@ -194,8 +188,10 @@ class SettingsPage(QWidget):
         shown.show_facts(facts)
 
     def _not_found(self, shown: FactRows, error: BaseException) -> None:
-        shown.show_sentence(self.tr("Nothing could be found out."))
-        if not isinstance(error, HearthError):
+        if isinstance(error, HearthError):
+            shown.show_sentence(error.title)
+        else:
+            shown.show_sentence(self.tr("This could not be found out."))
             self._notify.error(error)
 
     def _show_in_use(self) -> None:

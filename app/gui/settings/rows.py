@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QBoxLayout, QFrame, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from app.gui import theme
 from app.gui.services import Fact
@@ -14,6 +15,8 @@ from app.gui.settings.controls import control_for, words
 from app.gui.widgets.buttons import IconButton
 from app.gui.widgets.plain import PlainLabel
 from app.settings.option import Option
+
+_WORDS_PX = 200
 
 
 class Card(QFrame):
@@ -37,6 +40,38 @@ class Card(QFrame):
         self._column.addWidget(row)
 
 
+class FoldingRow(QWidget):
+    """Words at the left, something to act on at the right; below them where both do not fit."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.words = QVBoxLayout()
+        self.words.setSpacing(theme.SPACE_4)
+        self._side = QWidget()
+        self.side = QHBoxLayout(self._side)
+        self.side.setContentsMargins(0, 0, 0, 0)
+        self.side.setSpacing(theme.SPACE_8)
+        self.side.addStretch(1)
+        self._row = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
+        self._row.setContentsMargins(0, theme.SPACE_12, 0, theme.SPACE_12)
+        self._row.setSpacing(theme.SPACE_8)
+        self.head = QHBoxLayout()
+        self.head.setSpacing(theme.SPACE_8)
+        self.head.addLayout(self.words, 1)
+        self._row.addLayout(self.head, 1)
+        self._row.addWidget(self._side)
+
+    def minimumSizeHint(self) -> QSize:
+        width = self._side.minimumSizeHint().width()
+        return QSize(width, super().minimumSizeHint().height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        beside = self._side.sizeHint().width() + _WORDS_PX <= self.width()
+        direction = QBoxLayout.Direction
+        self._row.setDirection(direction.LeftToRight if beside else direction.TopToBottom)
+
+
 class OptionRow(QWidget):
     """Label, help and control of one option; a way back to the default when it was changed."""
 
@@ -49,53 +84,42 @@ class OptionRow(QWidget):
         self.control = control_for(option)
         self.control.chosen.connect(self._chosen)
         label = words(option.label)
-        self._reset = IconButton(
+        self.reset_button = IconButton(
             "rotate-ccw", self.tr("Back to the default: {label}").format(label=label)
         )
-        self._reset.clicked.connect(self._ask_reset)
-        keep = self._reset.sizePolicy()
+        self.reset_button.clicked.connect(self._ask_reset)
+        keep = self.reset_button.sizePolicy()
         keep.setRetainSizeWhenHidden(True)
-        self._reset.setSizePolicy(keep)
+        self.reset_button.setSizePolicy(keep)
         self._now = PlainLabel(role="secondary")
         self._now.hide()
         help_text = words(option.help)
         if option.needs_restart:
             help_text += " " + self.tr("Takes effect at the next start.")
-        text = QVBoxLayout()
-        text.setSpacing(theme.SPACE_4)
-        text.addWidget(PlainLabel(label))
-        text.addWidget(PlainLabel(help_text, "secondary"))
-        text.addWidget(self._now)
-        self._place(text)
+        row = FoldingRow()
+        row.words.addWidget(PlainLabel(label))
+        row.words.addWidget(PlainLabel(help_text, "secondary"))
+        row.words.addWidget(self._now)
+        row.head.addWidget(self.reset_button, 0, Qt.AlignmentFlag.AlignVCenter)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(row)
+        if self.control.is_wide:
+            column.addWidget(self.control)
+            column.addSpacing(theme.SPACE_12)
+        else:
+            row.side.addWidget(self.control)
 
     def show_value(self, value: Any) -> None:
         """Show what the option is now."""
         self.control.show_value(value)
-        self._reset.setVisible(value != self.option.default)
+        self.reset_button.setVisible(value != self.option.default)
 
     def show_in_use(self, text: str) -> None:
         """Say below the help what an automatic value came to; nothing for an empty text."""
         self._now.setText(text)
         self._now.setVisible(bool(text))
-
-    def _place(self, text: QVBoxLayout) -> None:
-        middle = Qt.AlignmentFlag.AlignVCenter
-        if self.control.is_wide:
-            head = QHBoxLayout()
-            head.addLayout(text, 1)
-            head.addWidget(self._reset, 0, Qt.AlignmentFlag.AlignTop)
-            column = QVBoxLayout(self)
-            column.setContentsMargins(0, theme.SPACE_12, 0, theme.SPACE_12)
-            column.setSpacing(theme.SPACE_8)
-            column.addLayout(head)
-            column.addWidget(self.control)
-            return
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, theme.SPACE_12, 0, theme.SPACE_12)
-        row.setSpacing(theme.SPACE_8)
-        row.addLayout(text, 1)
-        row.addWidget(self._reset, 0, middle)
-        row.addWidget(self.control, 0, middle)
 
     def _chosen(self, value: Any) -> None:
         self.chosen.emit(self.option, value)

@@ -47,7 +47,7 @@ class Toast(QFrame):
         self.setProperty("kind", "toast")
         self.setAccessibleName(self.tr("Message"))
         self._notice: Notice | None = None
-        self._title = PlainLabel(role="strong")
+        self.title = PlainLabel(role="strong")
         self._detail = PlainLabel(role="muted", selectable=True)
         self.action = TextButton("", "link")
         self.action.clicked.connect(self._take_action)
@@ -78,7 +78,7 @@ class Toast(QFrame):
     def show_notice(self, notice: Notice) -> None:
         """Show a notice now; the old one goes."""
         self._notice = notice
-        self._title.setText(notice.title)
+        self.title.setText(notice.title)
         self._detail.setText(notice.detail)
         self._detail.setVisible(bool(notice.detail))
         self.action.setText(notice.action)
@@ -113,7 +113,7 @@ class Toast(QFrame):
     def _arrange(self) -> None:
         words = QVBoxLayout()
         words.setSpacing(theme.SPACE_4)
-        words.addWidget(self._title)
+        words.addWidget(self.title)
         words.addWidget(self._detail)
         row = self._row
         row.setContentsMargins(theme.SPACE_16, theme.SPACE_8, theme.SPACE_8, theme.SPACE_8)
