@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from app.engine.messages import LoadSettings
-from app.foundation.errors import LoadFailed
+from app.foundation.errors import HearthError, LoadFailed, NotEnoughMemory
 
 JsonObject = dict[str, Any]
 
@@ -31,7 +31,7 @@ def answer(request: JsonObject, progress: Callable[[JsonObject], None]) -> JsonO
     Answers `devices`: per device `model`, `repacked` (the part of `model` that a mapped file
     would hold a second time), `context`, `compute` and `output` in bytes; `model` is None and
     all `context` is on "CPU" where llama.cpp's books cannot be read (`exact` is False).
-    Raises LoadFailed where llama.cpp refuses the file or the settings.
+    Raises LoadFailed or NotEnoughMemory where llama.cpp refuses the file or the settings.
     """
     from app.engine.native import AbortFlag, ContextHandle, ModelHandle, open_library
 
@@ -92,11 +92,18 @@ def measure(context: Any) -> JsonObject:
     return {"exact": uses is not None, "devices": devices}
 
 
-def refused(reasons: list[str]) -> LoadFailed:
-    """The sentence for what llama.cpp said no to."""
+def refused(reasons: list[str]) -> HearthError:
+    """The error for what llama.cpp said no to."""
+    why = "; ".join(reasons)
+    if "alloc" in why:
+        return NotEnoughMemory(
+            "The model does not fit into memory.",
+            f"llama.cpp says: {why}.",
+            "Close other programs, choose a smaller context, or a smaller model.",
+        )
     return LoadFailed(
         "llama.cpp cannot load this model.",
-        "; ".join(reasons) or "It gave no reason.",
+        why or "It gave no reason.",
         "Check that the download is complete, or choose another file of the model.",
     )
 

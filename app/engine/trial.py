@@ -29,7 +29,8 @@ def answer(request: JsonObject, progress: Callable[[JsonObject], None]) -> JsonO
 
     Answers `ok` and `measured`: `devices` as of the child "dry-run", `process_bytes` that the
     load and a full prompt added to this process, `load_ms`, and both speeds in tokens/s.
-    Raises LoadFailed or ModelUnsupported with what llama.cpp says, or with what came out wrong.
+    Raises LoadFailed, NotEnoughMemory or ModelUnsupported with what llama.cpp says, or with
+    what came out wrong.
     """
     settings = LoadSettings(**request["settings"])
     settings.check()

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from app.foundation.units import GIB, MIB
 from app.gguf.facts import ModelFacts
-from app.hardware.profile import Device, MachineProfile, known
+from app.hardware.profile import Device, MachineProfile, Unknown, known
 
 Fit = Literal["well", "tight", "no"]
 
@@ -27,8 +27,24 @@ tokens, 11 for 32,000."""
 _RUNTIME_BYTES = 6 * MIB
 """In no buffer: threads, graphs and scheduler of llama.cpp on the processor."""
 _F32_BYTES = 4
-_REPACKABLE = ("Q4_0", "Q4_K", "Q2_K", "Q5_K", "Q6_K", "Q8_0", "IQ4_NL", "MXFP4")
-"""Types that ggml's processor backend stores anew on some processors (ggml-cpu/repack.cpp)."""
+_Q4, _MXFP4, _Q2, _Q5, _Q6, _Q8 = 4.5, 4.25, 2.625, 5.5, 6.5625, 8.5
+_REPACKED_BITS = (
+    ("AVX512", frozenset({_Q4, _MXFP4, _Q2})),
+    ("AVX2", frozenset({_Q4, _MXFP4})),
+    ("DOTPROD", frozenset({_Q4, _MXFP4, _Q5, _Q6, _Q8})),
+)
+"""Bits a weight of the types that ggml's processor backend stores anew (ggml-cpu/repack.cpp,
+ggml_repack_get_optimal_repack_type), by the instruction set that makes it do so."""
+_LABEL_BITS = (
+    ("Q4_0", _Q4),
+    ("Q4_K", _Q4),
+    ("IQ4_NL", _Q4),
+    ("MXFP4", _MXFP4),
+    ("Q2_K", _Q2),
+    ("Q5_K", _Q5),
+    ("Q6_K", _Q6),
+    ("Q8_0", _Q8),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +117,17 @@ class DryRun:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """A memory that models go to. `shares_main` is a graphics chip's part of main memory."""
+    """A memory that models go to. `shares_main` is a graphics chip's part of main memory.
+
+    `repacked_bits` are the bits a weight of the types that the processor stores anew.
+    """
 
     name: str
     free_bytes: int
     total_bytes: int
     reserve_bytes: int
     shares_main: bool = False
+    repacked_bits: frozenset[float] = frozenset()
 
     def fit_of(self, need_bytes: int) -> Fit:
         """`well` leaves the reserve, `tight` a sliver, `no` would page or fail."""
@@ -128,7 +148,9 @@ def pools_of(machine: MachineProfile, *, cpu_only: bool = False) -> tuple[Pool, 
     if memory.limit_bytes is not None:
         total = min(total or (1 << 62), known(memory.limit_bytes, total))
     free = min(known(memory.available_bytes, 0), total)
-    main = Pool(MAIN, max(0, free), total, main_reserve(total))
+    main = Pool(
+        MAIN, max(0, free), total, main_reserve(total), repacked_bits=_repacked_bits(machine)
+    )
     if cpu_only:
         return (main,)
     devices = [device for device in known(machine.devices, ()) if device.total_bytes > 0]
@@ -172,7 +194,7 @@ def needs(
         weights[places[layer]] += facts.layer_bytes[layer]
         cells[places[layer]] += by_layer[layer]
     weights[places[-1]] += facts.output_bytes
-    if places[-1] != MAIN or may_be_repacked(facts):
+    if places[-1] != MAIN or _tied_is_repacked(facts, pools[0]):
         # The input stays as it is in main memory: an output tied to it is held once more where
         # it is on a device, or stored anew.
         weights[places[-1]] += facts.tied_output_bytes
@@ -260,9 +282,23 @@ def compute_bytes(facts: ModelFacts, configuration: Configuration) -> int:
     return round(n_ubatch * max(out_side, layer_side))
 
 
-def may_be_repacked(facts: ModelFacts) -> bool:
-    """Whether weights of this quant are stored anew on some processors; a dry run knows."""
-    return facts.quant.startswith(_REPACKABLE)
+def is_repacked(facts: ModelFacts, main: Pool) -> bool:
+    """Whether most weights of this quant are stored anew by this processor, by its label."""
+    bits = next((bits for label, bits in _LABEL_BITS if facts.quant.startswith(label)), None)
+    return bits in main.repacked_bits
+
+
+def _tied_is_repacked(facts: ModelFacts, main: Pool) -> bool:
+    weights = facts.n_embd * facts.n_vocab
+    return bool(weights) and 8 * facts.tied_output_bytes / weights in main.repacked_bits
+
+
+def _repacked_bits(machine: MachineProfile) -> frozenset[float]:
+    """Where instruction sets are unknown, everything that any processor stores anew."""
+    sets = machine.processor.instruction_sets
+    if isinstance(sets, Unknown):
+        return frozenset().union(*(bits for _, bits in _REPACKED_BITS))
+    return next((bits for name, bits in _REPACKED_BITS if name in sets), frozenset())
 
 
 def outputs_bytes(facts: ModelFacts, configuration: Configuration) -> int:

@@ -21,7 +21,7 @@ from app.planner.memory import (
     Fit,
     Need,
     Pool,
-    may_be_repacked,
+    is_repacked,
     measured_needs,
     needs,
     pools_of,
@@ -313,7 +313,7 @@ class _Search:
             return False
         share = self.dry_run.repacked_share if self.dry_run is not None else None
         if share is None:
-            return may_be_repacked(self.facts)
+            return is_repacked(self.facts, self.pools[0])
         return share > _REPACKED_SHARE
 
     def _is_measured(self, configuration: Configuration) -> bool:
