@@ -66,6 +66,15 @@ def _parse(first: bytes) -> FileHeader | None:
     return FileHeader(65536 if page_bytes == 1 else page_bytes, version, owner)
 
 
+def logged_page_bytes(wal: Path) -> int:
+    """The page size that a write-ahead log says it has; 0 where there is none."""
+    try:
+        with wal.open("rb") as file:
+            return int.from_bytes(file.read(_WAL_HEADER_BYTES)[8:12])
+    except FileNotFoundError:
+        return 0
+
+
 def committed_pages(wal: Path, page_bytes: int) -> dict[int, int]:
     """Where in a write-ahead log the last committed content of each page in it begins."""
     committed: dict[int, int] = {}

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 BUSY_TIMEOUT_MS = 5000
 LOG_LIMIT_BYTES = 16 << 20
-CHECKED_AT_ONCE_BYTES = 64 << 20
+CHECKED_AT_ONCE_BYTES = 32 << 20
 
 _PRAGMAS = (
     f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",
@@ -93,7 +93,7 @@ def _refuse_remains(path: Path, folder: Path) -> None:
     log_file = wal_of(path)
     if log_file.exists() and log_file.stat().st_size > 0:
         raise _Damage("the file is gone, only its log is left")
-    if backups.stored(folder):
+    if backups.stored(folder) or _set_aside_before(path):
         raise _Damage("the file is empty" if path.exists() else "the file is gone")
 
 
@@ -145,15 +145,18 @@ def _make_private(path: Path) -> None:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     except FileExistsError:
         if os.name == "posix":
-            for file in (path, wal_of(path), shm_of(path)):
+            for file in _parts(path):
                 with contextlib.suppress(FileNotFoundError):
                     if file.stat().st_mode & 0o077:
                         file.chmod(0o600)
 
 
 def _check(connection: sqlite3.Connection, path: Path, schema: Schema) -> None:
-    """Raise when the file is damaged, another program's, or newer. A large file is checked in
-    depth only after damage was met; the daily copy is checked in full anyway."""
+    """Raise when the file is damaged, another program's, or newer.
+
+    In full (2 ms a megabyte), but a large file only after damage was met: its daily copy is
+    checked anyway.
+    """
     version = version_of(connection)
     owner = connection.execute("PRAGMA application_id").fetchone()[0]
     tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
@@ -163,13 +166,9 @@ def _check(connection: sqlite3.Connection, path: Path, schema: Schema) -> None:
         raise _Damage("the file does not say its version")
     if version > schema.version:
         raise too_new(version, schema.version)
-    if _word(path).exists():
-        depth = "integrity_check"
-    elif path.stat().st_size <= CHECKED_AT_ONCE_BYTES:
-        depth = "quick_check"
-    else:
+    if path.stat().st_size > CHECKED_AT_ONCE_BYTES and not _word(path).exists():
         return
-    verdict = connection.execute(f"PRAGMA {depth}(1)").fetchone()[0]
+    verdict = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
     if verdict != "ok":
         raise _Damage(str(verdict))
 
@@ -198,36 +197,50 @@ def _open_frozen(path: Path, schema: Schema, reason: BaseException) -> Opening:
 
 
 def _start_afresh(path: Path, schema: Schema, folder: Path, what: str) -> Opening:
-    moved = _set_aside(path)
+    aside, moved = _set_aside(path)
     try:
         connection = _open_sound(path, schema, folder)
     except BaseException:
-        for file in (path, wal_of(path), shm_of(path)):
+        for file in _parts(path):
             file.unlink(missing_ok=True)
-        for file, aside in moved.items():
-            aside.replace(file)
+        for file, kept in moved.items():
+            kept.replace(file)
         raise
     newest = backups.newest(folder, schema.version)
     if newest is not None:
         newest = backups.keep(newest)
-    saved = salvage.save_rows(moved.get(path), moved.get(wal_of(path)), connection)
+    saved = salvage.save_rows(aside, wal_of(aside), connection)
     with transaction(connection):
         schema.mend(connection)
-    log.error("database: damaged (%s); kept as %s; %s", what, moved.get(path), saved)
+    log.error("database: damaged (%s); kept as %s; %s", what, aside, saved)
     return Opening(connection, _notice(path, moved, what, saved, newest), newest)
 
 
-def _set_aside(path: Path) -> dict[Path, Path]:
-    """Rename the file, its log and its index to a dated name; original to new name."""
+def _set_aside(path: Path) -> tuple[Path, dict[Path, Path]]:
+    """Rename the file, its log and its index; what to save from, and what went from where to where.
+
+    When a crash came between this and the fresh file, the one set aside then is saved from.
+    """
     stamp = dt.datetime.now(dt.UTC).strftime("%Y-%m-%d-%H%M%S")
-    base = backups.unused(path.with_name(f"{path.stem}-damaged-{stamp}{path.suffix}"))
-    pairs = {path: base, wal_of(path): wal_of(base), shm_of(path): shm_of(base)}
-    moved: dict[Path, Path] = {}
-    for file, aside in pairs.items():
-        if file.exists():
-            file.replace(aside)
-            moved[file] = aside
-    return moved
+    base = path.with_name(f"{path.stem}-damaged-{stamp}{path.suffix}")
+    number = 1
+    while any(file.exists() for file in _parts(base)):
+        number += 1
+        base = path.with_name(f"{path.stem}-damaged-{stamp}-{number}{path.suffix}")
+    pairs = zip(_parts(path), _parts(base), strict=True)
+    moved = {file: kept for file, kept in pairs if file.exists()}
+    for file, kept in moved.items():
+        file.replace(kept)
+    earlier = _set_aside_before(path)
+    return (base if moved or not earlier else earlier[-1]), moved
+
+
+def _set_aside_before(path: Path) -> list[Path]:
+    return sorted(path.parent.glob(f"{path.stem}-damaged-*{path.suffix}"))
+
+
+def _parts(path: Path) -> tuple[Path, Path, Path]:
+    return path, wal_of(path), shm_of(path)
 
 
 def _notice(
@@ -237,10 +250,12 @@ def _notice(
     saved: salvage.Saved,
     newest: Path | None,
 ) -> DatabaseDamaged:
+    reason = what.strip().splitlines()[-1]
     kept = f" The damaged file was kept as {moved[path].name}." if path in moved else ""
     return DatabaseDamaged(
         "Some of your chats may be missing.",
-        f"The file they are stored in, {path.name}, was damaged ({what}).{kept} {saved.sentence()}",
+        f"The file they are stored in, {path.name}, was damaged ({reason}).{kept} "
+        f"{saved.sentence()}",
         f"The newest backup is {newest.name}: restore it to bring back what is missing."
         if newest
         else "There is no backup yet; from now on Hearth makes one every day.",

@@ -6,13 +6,14 @@ from https://www.sqlite.org/fileformat2.html. Does not know what rows mean.
 
 from __future__ import annotations
 
+import io
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from app.database.header import MAGIC, committed_pages
+from app.database.header import MAGIC, committed_pages, logged_page_bytes
 
 Value = None | int | float | str | bytes
 
@@ -52,16 +53,17 @@ class RawFile:
     _log: BinaryIO | None = None
 
     def __enter__(self) -> RawFile:
-        self._file = self.path.open("rb")
+        self._file = self.path.open("rb") if self.path.exists() else io.BytesIO()
+        size_bytes = self._file.seek(0, io.SEEK_END)
+        self._file.seek(0)
         first = self._file.read(100)
         reserved = 0
-        if first.startswith(MAGIC):
-            size = int.from_bytes(first[16:18])
-            size = 65536 if size == 1 else size
-            if 512 <= size <= 65536 and size & (size - 1) == 0 and first[20] <= size - 480:
-                self.page_bytes, reserved = size, first[20]
+        if first.startswith(MAGIC) and _is_page_size(size := _page_size(first[16:18])):
+            self.page_bytes, reserved = size, min(first[20], size - 480)
+        elif self.wal is not None and _is_page_size(size := logged_page_bytes(self.wal)):
+            self.page_bytes = size
         self._usable_bytes = self.page_bytes - reserved
-        self.n_pages = -(-self.path.stat().st_size // self.page_bytes)
+        self.n_pages = -(-size_bytes // self.page_bytes)
         if self.wal is not None and self.wal.exists():
             self._in_log = committed_pages(self.wal, self.page_bytes)
             self._log = self.wal.open("rb")
@@ -190,6 +192,15 @@ class RawFile:
             missing -= len(piece)
             number = int.from_bytes(page[:4])
         return b"".join(pieces)
+
+
+def _page_size(field_bytes: bytes) -> int:
+    size = int.from_bytes(field_bytes)
+    return 65536 if size == 1 else size
+
+
+def _is_page_size(size: int) -> bool:
+    return 512 <= size <= 65536 and size & (size - 1) == 0
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:

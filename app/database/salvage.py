@@ -85,13 +85,11 @@ class Table:
         )
 
 
-def save_rows(damaged: Path | None, wal: Path | None, fresh: sqlite3.Connection) -> Saved:
+def save_rows(damaged: Path, wal: Path, fresh: sqlite3.Connection) -> Saved:
     """Copy every row of `damaged` (and its log) that can be read into `fresh`, an empty database.
 
     About 30 MB a second. Foreign keys are off meanwhile; a full disk ends it early.
     """
-    if damaged is None:
-        return Saved()
     tables = tables_of(fresh)
     fresh.execute("PRAGMA foreign_keys = OFF")
     try:

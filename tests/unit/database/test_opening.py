@@ -197,7 +197,16 @@ def test_a_lost_file_with_its_log_left_is_not_thrown_away(filled: Path) -> None:
     wal.write_bytes(log)
     with opened_database(filled.parent) as opened:
         assert isinstance(opened.notice, DatabaseDamaged)
+        assert {"Words. 0", "Words. 1"} <= set(all_texts(opened))
     assert [path.read_bytes() for path in filled.parent.glob("hearth-damaged-*-wal")] == [log]
+
+
+def test_a_crash_between_setting_aside_and_the_fresh_file_loses_nothing(filled: Path) -> None:
+    _zero_header(filled)
+    filled.rename(filled.with_name("hearth-damaged-2026-11-23-120000.db"))
+    with opened_database(filled.parent) as opened:
+        assert isinstance(opened.notice, DatabaseDamaged)
+        assert len(all_texts(opened)) == N_CHATS * N_TURNS
 
 
 @pytest.mark.parametrize("is_missing", [True, False])
