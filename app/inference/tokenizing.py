@@ -1,7 +1,6 @@
 """A rendered prompt → token ids, through a lease on the vocabulary. Any pool thread.
 
-Special tokens are read in the template's own text only, so no message can end its own turn; and
-no run of characters is longer than llama.cpp's tokenizer can take without ending the process.
+Special tokens are read in the template's own text only, so no message can end its own turn.
 """
 
 from __future__ import annotations
@@ -21,10 +20,10 @@ MAX_PROMPT_BYTES = 2 * 1000 * 1000
 
 _REMEMBERED = 20_000
 
-# Some pre-tokenizers run std::regex, which recurses once per character of an unbroken run: with
-# a stack of 512 KiB (macOS) it overflows between 1,024 and 2,048 characters, with 8 MiB between
-# 16,384 and 32,768 (deepseek, falcon, gpt-neox, aquila; llama.cpp as of llama-cpp-python 0.3.36).
-_MAX_RUN = 1000
+# The engine cuts unbroken runs of more than 1,000 characters, which overflow the stack of
+# llama.cpp's pre-tokenizers. Messages are cut shorter here, so that with template text on both
+# sides the engine never has to cut, which could go through a special token.
+_MAX_RUN = 800
 _LONG_RUN = re.compile(rf"\S{{{_MAX_RUN}}}|\s{{{_MAX_RUN}}}")
 
 
@@ -113,13 +112,13 @@ class PromptTokenizer:
         found: list[Stretch] = []
         joined = ""
         for piece in pieces:
-            first, *rest = cut(piece)
-            if not piece.is_template and self._spells_special(path, [first, *rest], vocabulary):
-                found += [Stretch(joined, True), *(Stretch(part, False) for part in (first, *rest))]
+            parts = [piece.text] if piece.is_template else cut(piece.text)
+            if not piece.is_template and self._spells_special(path, parts, vocabulary):
+                found += [Stretch(joined, True), *(Stretch(part, False) for part in parts)]
                 joined = ""
                 continue
-            joined += first
-            for part in rest:
+            joined += parts[0]
+            for part in parts[1:]:
                 found.append(Stretch(joined, True))
                 joined = part
         found.append(Stretch(joined, True))
@@ -146,32 +145,18 @@ class PromptTokenizer:
 
 def _prefixes_space(vocabulary: Vocabulary) -> bool:
     """True for SentencePiece-like vocabularies: they add a space before each text, so a cut would
-    show; they also run no regular expression, so they need none."""
+    show; they have no pre-tokenizer, so they need none."""
     tokens = vocabulary.tokenize("a", add_special=False, parse_special=False)
     return vocabulary.token_text(tokens[0])[:1] in (" ", "▁") if tokens else False
 
 
-def _whole(piece: Piece) -> list[str]:
-    return [piece.text]
+def _whole(text: str) -> list[str]:
+    return [text]
 
 
-def _cut(piece: Piece) -> list[str]:
-    """The text in parts without over-long runs. Template text is not cut near a special token."""
-    parts: list[str] = []
-    start = 0
-    while (run := _LONG_RUN.search(piece.text, start)) is not None:
-        end = run.end()
-        if piece.is_template:
-            end = _clear_of_marks(piece.text, run.start(), end)
-        parts.append(piece.text[start:end])
-        start = end
-    parts.append(piece.text[start:])
+def _cut(text: str) -> list[str]:
+    """A message in parts without over-long runs; what follows a cut starts a new run."""
+    ends = [found.end() for found in _LONG_RUN.finditer(text)]
+    starts = [0, *ends]
+    parts = [text[start:end] for start, end in zip(starts, [*ends, len(text)], strict=True)]
     return [part for part in parts if part] or [""]
-
-
-def _clear_of_marks(text: str, low: int, high: int) -> int:
-    """The last place up to `high` in the run from `low` with no bracket within 64 characters."""
-    for place in range(high, low + _MAX_RUN // 2, -1):
-        if not any(mark in text[place - 64 : place + 64] for mark in "<[]>"):
-            return place
-    return high
