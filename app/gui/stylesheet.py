@@ -43,6 +43,7 @@ QLabel[role="warning"] { color: $warning; }
 QLabel[role="danger"] { color: $danger; }
 QLabel[role="good"] { color: $good; }
 QLabel:focus { background: $accent_soft; }
+QLabel[role="reader"]:focus { background: transparent; }
 """
 
 # A focus ring is one pixel wider than the border it replaces; the padding gives that pixel, so

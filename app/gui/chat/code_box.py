@@ -191,5 +191,5 @@ class CodeBox(Box):
 
     def _paint_bar(self, painter: QPainter, frame: QRectF, ink: Ink) -> None:
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(ink.colors["border_strong"])
+        painter.setBrush(ink.colors["border"])
         painter.drawRoundedRect(self.bar_rect(frame.left() - self.left, frame.top()), 3, 3)

@@ -101,7 +101,7 @@ class MessageActions(QWidget):
             return self.number
         if 0 <= self._hovered < count:
             return self._hovered
-        if self._view.hasFocus() and 0 <= self._view.message_cursor.at < count:
+        if self._view.has_keyboard and 0 <= self._view.message_cursor.at < count:
             return self._view.message_cursor.at
         return count - 1
 

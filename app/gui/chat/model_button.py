@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from PySide6.QtCore import QTimer, Signal
+from PySide6.QtCore import QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu, QWidget
 
@@ -49,9 +49,10 @@ class ModelButton(TextButton):
         self._recent_path = services.profile.state / _RECENT_FILE
         self._mailbox = bridge.mailbox(self._arrived)
         self._menu = QMenu(self)
-        self._menu.setToolTipsVisible(True)
+        self._menu.setLayoutDirection(self.layoutDirection())
         self._menu.aboutToShow.connect(self._fill)
-        self.setMenu(self._menu)
+        self.setLayoutDirection(Qt.LayoutDirection.RightToLeft)  # the arrow after the name
+        self.clicked.connect(self._open_menu)
         self._look = QTimer(self)
         self._look.setInterval(_LOOK_MS)
         self._look.timeout.connect(self._looked)
@@ -148,6 +149,9 @@ class ModelButton(TextButton):
         open_file.setText(open_file.text() + "\tCtrl+O")
         open_file.triggered.connect(self.file_asked)
         self._menu.addAction(open_file)
+
+    def _open_menu(self) -> None:
+        self._menu.popup(self.mapToGlobal(QPoint(0, self.height() + 2)))
 
     def _add(self, words: str, name: str, current: str) -> None:
         action = QAction(words.replace("&", "&&"), self._menu)

@@ -1,6 +1,6 @@
 """What one chat does differently: instructions, variety, longest answer. GUI thread.
 
-Floats over the page; a box that is not ticked means the value in the settings. Stores nothing:
+Floats over the page; what is switched off is as in the settings. Stores nothing:
 it says what was chosen.
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
-    QCheckBox,
     QDoubleSpinBox,
     QFrame,
     QHBoxLayout,
@@ -23,6 +22,7 @@ from app.conversations.records import ConversationOptions
 from app.gui import theme
 from app.gui.widgets.buttons import IconButton
 from app.gui.widgets.plain import PlainLabel
+from app.gui.widgets.switch import Switch
 from app.settings import schema
 from app.settings.file import SettingsFile
 
@@ -44,11 +44,11 @@ class OptionsPanel(QFrame):
         self._model: str | None = None
         self._is_filling = False
         self._column = QVBoxLayout(self)
-        self._has_prompt = QCheckBox(self.tr("Instructions (system prompt)"))
+        self._has_prompt = Switch(self.tr("Instructions (system prompt)"))
         self._prompt = QPlainTextEdit()
-        self._has_temperature = QCheckBox(self.tr("Variety (temperature)"))
+        self._has_temperature = Switch(self.tr("Variety (temperature)"))
         self._temperature = QDoubleSpinBox()
-        self._has_length = QCheckBox(self.tr("Longest answer, in tokens"))
+        self._has_length = Switch(self.tr("Longest answer, in tokens"))
         self._length = QSpinBox()
         self._store = QTimer(self)
         self._store.setSingleShot(True)
@@ -156,14 +156,18 @@ class OptionsPanel(QFrame):
         column.setSpacing(theme.SPACE_8)
         column.addLayout(head)
         column.addWidget(
-            PlainLabel(self.tr("What is not ticked is as in the settings."), "secondary")
+            PlainLabel(self.tr("What is switched off is as in the settings."), "secondary")
         )
         for box, field in (
             (self._has_prompt, self._prompt),
             (self._has_temperature, self._temperature),
             (self._has_length, self._length),
         ):
-            column.addWidget(box)
+            row = QHBoxLayout()
+            row.addWidget(PlainLabel(box.accessibleName()), 1)
+            row.addWidget(box)
+            column.addSpacing(theme.SPACE_4)
+            column.addLayout(row)
             column.addWidget(field)
             box.toggled.connect(self._changed)
         self._prompt.textChanged.connect(self._changed)

@@ -23,6 +23,7 @@ from app.gui.chat.handling import Handling
 from app.gui.chat.model_button import ModelButton
 from app.gui.chat.options_panel import OptionsPanel
 from app.gui.chat.path import Path
+from app.gui.chat.readers import Readers
 from app.gui.chat.transcript import SIDE_PX, Transcript
 from app.gui.chat.turn_words import quiet_line
 from app.gui.chat.welcome import Welcome
@@ -62,6 +63,7 @@ class ChatPage(QWidget):
         self._notices = QVBoxLayout()
         self._arrange()
         self.options = OptionsPanel(services.settings, self)
+        self._readers = Readers(self.transcript)
         self.handling = Handling(self.transcript, self.exchange, bridge, notify)
         self._meter = ContextMeter(services, bridge, self._prompt_now, self)
         self._connect()
@@ -235,14 +237,14 @@ class ChatPage(QWidget):
             Qt.Key.Key_Up,
             Qt.Key.Key_Down,
         ):
-            self._enter_transcript()
             self.transcript.message_cursor.press(event.key())
+            self._enter_transcript()
             return
         super().keyPressEvent(event)
 
     def _enter_transcript(self) -> None:
         if self.transcript.messages:
-            self.transcript.setFocus(Qt.FocusReason.ShortcutFocusReason)
+            self._readers.focus_cursor()
 
     def _connect(self) -> None:
         exchange, composer = self.exchange, self.composer

@@ -129,7 +129,7 @@ class TableBox(Box):
         painter.restore()
         if self.block.is_last and self.scroll_range:
             painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(ink.colors["border_strong"])
+            painter.setBrush(ink.colors["border"])
             painter.drawRoundedRect(self.bar_rect(view.x, view.y), 3, 3)
 
     def _paint_cell(

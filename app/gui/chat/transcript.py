@@ -12,7 +12,6 @@ from functools import partial
 from PySide6.QtCore import QEvent, QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtGui import (
     QContextMenuEvent,
-    QFocusEvent,
     QKeyEvent,
     QKeySequence,
     QPainter,
@@ -20,7 +19,7 @@ from PySide6.QtGui import (
     QResizeEvent,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QFrame, QWidget
+from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QFrame, QLabel, QWidget
 
 from app.gui import theme
 from app.gui.chat.box import View
@@ -47,8 +46,9 @@ class Transcript(QAbstractScrollArea):
     escaped = Signal()  # back to where one writes
 
     def __init__(self, parent: QWidget | None = None) -> None:
+        ink = Ink(theme.current())  # before the first event can come
         super().__init__(parent)
-        self.ink = Ink(theme.current())
+        self.ink = ink
         self.flow = Flow(self.ink)
         self.selection = Selection()
         self.message_cursor = MessageCursor(self)
@@ -57,7 +57,7 @@ class Transcript(QAbstractScrollArea):
         self._follows_bar = True
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.setAccessibleName(self.tr("Messages"))
         self.viewport().setMouseTracking(True)
         self.viewport().setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
@@ -171,7 +171,7 @@ class Transcript(QAbstractScrollArea):
                 self.ink,
                 partial(self.selection.within, number),
             )
-            if number == self.message_cursor.at and self.hasFocus():
+            if number == self.message_cursor.at and self.has_keyboard:
                 self.message_cursor.paint(painter, column, y, message)
         painter.end()
 
@@ -210,20 +210,15 @@ class Transcript(QAbstractScrollArea):
         elif not self.message_cursor.press(event.key()):
             super().keyPressEvent(event)
 
-    def focusInEvent(self, event: QFocusEvent) -> None:
-        super().focusInEvent(event)
-        by_keys = event.reason() in (
-            Qt.FocusReason.TabFocusReason,
-            Qt.FocusReason.BacktabFocusReason,
-            Qt.FocusReason.ShortcutFocusReason,
+    @property
+    def has_keyboard(self) -> bool:
+        """True if keys come here, or to the label over one of the messages."""
+        focused = QApplication.focusWidget()
+        if focused is None:
+            return False
+        return focused is self or (
+            isinstance(focused, QLabel) and focused.parentWidget() is self.viewport()
         )
-        if by_keys and self.message_cursor.at < 0:
-            self.message_cursor.step(0)
-        self.viewport().update()
-
-    def focusOutEvent(self, event: QFocusEvent) -> None:
-        super().focusOutEvent(event)
-        self.viewport().update()
 
     # Selection.
 
