@@ -105,9 +105,9 @@ EQUAL_HEADS = _names(
     llada-moe llama llama-embed llama4 maincoder maple mellum minicpm minimax-01 minimax-m2
     minimax-m3 mistral3 modern-bert mpt muse-glimmer nanbeige nemotron nemotron_h nemotron_h_moe
     neo-bert nomic-bert nomic-bert-moe olmo olmo2 olmoe openelm orion paddleocr pangu-embedded
-    phi2 phi3 phimoe plamo pockettts qwen qwen2 qwen2moe qwen2vl qwen3 qwen35 qwen35moe qwen3moe
-    qwen3next qwen3tts qwen3vl qwen3vlmoe qwen4exp refact rnd1 seed_oss smallthinker smollm3
-    spark2_5 stablelm starcoder starcoder2 t5 t5encoder talkie xverse
+    phi2 phi3 phimoe plamo plamo3 pockettts qwen qwen2 qwen2moe qwen2vl qwen3 qwen35 qwen35moe
+    qwen3moe qwen3next qwen3tts qwen3vl qwen3vlmoe qwen4exp refact rnd1 seed_oss smallthinker
+    smollm3 spark2_5 stablelm starcoder starcoder2 t5 t5encoder talkie xverse
     """
 )
 
@@ -117,8 +117,8 @@ TURNED_WHOLE = _names(
     apertus arcee arctic baichuan chameleon codeshell cogvlm cohere2moe dbrx deci deepseek dots1
     dream ernie4_5 ernie4_5-moe exaone exaone-moe exaone4 falcon granite granite_swa granitemoe
     graniteswitch grok grovemoe hunyuan-dense hunyuan-moe hunyuan_vl hy_v3 internlm2 jais2 llada
-    llada-moe llama llama-embed llama4 maincoder mellum minicpm mistral3 olmo olmo2
-    olmoe orion paddleocr pangu-embedded plamo pockettts qwen2 qwen2moe qwen2vl qwen3 qwen3moe
-    qwen3tts qwen3vl qwen3vlmoe rnd1 seed_oss smallthinker smollm3 starcoder2 talkie xverse
+    llada-moe llama llama-embed llama4 maincoder mellum minicpm mistral3 olmo olmo2 olmoe orion
+    paddleocr pangu-embedded plamo pockettts qwen2 qwen2moe qwen2vl qwen3 qwen3moe qwen3tts
+    qwen3vl qwen3vlmoe rnd1 seed_oss smallthinker smollm3 starcoder2 talkie xverse
     """
 )

@@ -9,8 +9,14 @@ from __future__ import annotations
 import math
 from array import array
 
-from app.gguf.architectures import EQUAL_HEADS, TURNED_WHOLE, WITHOUT_ROPE
+from app.gguf.architectures import (
+    EQUAL_HEADS,
+    TURNED_WHOLE,
+    WITHOUT_MEMORY,
+    WITHOUT_ROPE,
+)
 from app.gguf.header import Header
+from app.gguf.layers import head_width, layers_of, per_layer
 from app.gguf.reader import invalid
 
 MAX_LAYERS = 512  # LLAMA_MAX_LAYERS
@@ -26,6 +32,7 @@ WHOLE: dict[str, tuple[int, int]] = {
     "block_count": (1, MAX_LAYERS),
     "vocab_size": (0, 1 << 22),
     "nextn_predict_layers": (0, MAX_LAYERS),
+    "expert_gating_func": (0, 4),  # LLAMA_EXPERT_GATING_FUNC_TYPE_*
     "leading_dense_block_count": (0, 1 << 16),
     "expert_count": (0, MAX_EXPERTS),
     "expert_shared_count": (0, MAX_EXPERTS),
@@ -77,6 +84,13 @@ PER_LAYER: dict[str, int] = {
     "expert_used_count": MAX_EXPERTS,
 }
 REQUIRED = ("context_length", "embedding_length", "block_count")
+#: Rope by sections (llama_model_rope_type: LLAMA_ROPE_TYPE_MROPE and _IMROPE).
+SECTIONED = frozenset(
+    {
+        *("qwen2vl", "paddleocr", "qwen3vl", "qwen3vlmoe", "qwen35", "qwen35moe", "qwen4exp"),
+        "qwen3tts",
+    }
+)
 #: How many earlier tokens a layer looks back on (asserted; 2 where a file does not say).
 SHIFTS = {"rwkv6": 2, "rwkv7": 2, "rwkv6qwen2": 1, "arwkv7": 1}
 ROPE_SCALINGS = ("none", "linear", "yarn", "longrope")
@@ -106,17 +120,8 @@ def check_metadata(header: Header) -> int:
     _check_experts(header, n_layers)
     _check_heads(header, n_layers)
     _check_rope(header)
+    _check_windows(header, n_layers)
     return n_layers
-
-
-def per_layer(header: Header, suffix: str, n_layers: int, default: int = 0) -> tuple[int, ...]:
-    """The whole numbers under `suffix`, one a layer, whether stored as one or as a list."""
-    value = header.metadata.get(header.own(suffix))
-    if isinstance(value, array):
-        return tuple(int(item) for item in value)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return (value,) * n_layers
-    return (default,) * n_layers
 
 
 def _check_whole(header: Header, key: str, least: int, most: int) -> None:
@@ -207,6 +212,23 @@ def _check_heads(header: Header, n_layers: int) -> None:
             )
 
 
+def _check_windows(header: Header, n_layers: int) -> None:
+    """Which layers are special is a yes or no each; a window must have a layer that uses it."""
+    for suffix in ("attention.sliding_window_pattern", "attention.recurrent_layers"):
+        key = header.own(suffix)
+        value = header.metadata.get(key)
+        if isinstance(value, array) and (
+            header.types[key] not in ("[bool]", "[u32]", "[i32]")
+            or len(value) > MAX_LAYERS
+            or any(item not in (0, 1) for item in value)
+        ):
+            raise invalid(header.path, f"The list {key} is not a yes or no for each layer.")
+    n_main = n_layers - header.whole(header.own("nextn_predict_layers"))
+    layers = layers_of(header, n_main)
+    if layers.window and header.architecture not in WITHOUT_MEMORY and not any(layers.windowed):
+        raise invalid(header.path, "It has a sliding window, but no layer that uses it.")
+
+
 def _check_rope(header: Header) -> None:
     scaling = header.metadata.get(header.own("rope.scaling.type"), "none")
     if scaling not in ROPE_SCALINGS:
@@ -228,8 +250,23 @@ def _check_rope(header: Header) -> None:
     ):
         if head and header.own(suffix) in header.metadata:
             _check_turned(header, header.whole(header.own(suffix)), head)
+    _check_sections(header, keys)
     if keys % 2:
         raise invalid(header.path, f"Its attention heads are {keys} wide, an odd number.")
+
+
+def _check_sections(header: Header, head: int) -> None:
+    """The parts of a head that rope turns by time, height and width (ggml: rope, mrope)."""
+    key = header.own("rope.dimension_sections")
+    value = header.metadata.get(key)
+    if value is None:
+        return
+    if not isinstance(value, array) or header.types[key] not in ("[u32]", "[i32]"):
+        raise invalid(header.path, f"The value of {key} has the wrong type.")
+    if len(value) > 4 or any(item < 0 for item in value) or sum(value) > head:
+        raise invalid(header.path, f"The parts in {key} do not fit into a head of {head}.")
+    if header.architecture in SECTIONED and not any(value[:3]):
+        raise invalid(header.path, f"The parts in {key} are all empty.")
 
 
 def _check_turned(header: Header, turned: int, head: int) -> None:
@@ -237,15 +274,3 @@ def _check_turned(header: Header, turned: int, head: int) -> None:
     whole = header.architecture in TURNED_WHOLE
     if turned % 2 or not 0 < turned <= head or (whole and turned != head):
         raise invalid(header.path, f"It turns {turned} of the {head} numbers of an attention head.")
-
-
-def head_width(header: Header, suffix: str = "key_length") -> int:
-    """Numbers in one attention head: what the header says, or width / heads (load_hparams)."""
-    stated = header.whole(header.own(f"attention.{suffix}"))
-    if not stated and suffix.endswith("_swa"):
-        return head_width(header, suffix.removesuffix("_swa"))
-    if stated:
-        return stated
-    heads = per_layer(header, "attention.head_count", 1)
-    width = header.whole(header.own("embedding_length"))
-    return width // heads[0] if heads and heads[0] else 0

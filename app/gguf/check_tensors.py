@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 
-from app.gguf.check_metadata import head_width, per_layer
 from app.gguf.header import Header, Strings, TensorInfo
+from app.gguf.layers import head_width, layers_of, per_layer
 from app.gguf.reader import invalid
 
 #: What the processor backend can multiply with or look rows up in.
@@ -71,12 +71,21 @@ def check_layers(header: Header, n_layers: int) -> None:
             raise invalid(
                 header.path, f"It should have {n_layers} layers, but layer {layer} is missing."
             )
+    for name in header.by_name:
+        if name.endswith(".ssm_conv1d.weight") and header.architecture in _BIASED:
+            bias = name.removesuffix("weight") + "bias"
+            if bias not in header.by_name:
+                raise invalid(header.path, f"The tensor {bias} is missing.")
     if present and max(present) >= n_layers:
         raise invalid(
             header.path,
             f"It should have {n_layers} layers, but there is a tensor of layer {max(present)}.",
         )
 
+
+#: Loaded as if this bias were optional, and computed with as if it were not (mamba-base.cpp).
+_BIASED = frozenset({"falcon-h1", "granitehybrid", "nemotron_h", "nemotron_h_moe"})
+_OTHER_OUTPUT = frozenset({"deepseek4", "wavtokenizer-dec", "gemma4-assistant", "dflash", "eagle3"})
 
 #: Role -> what each dimension must be, by name; None means any. Row width first.
 _SHAPES: dict[str, tuple[str | None, ...]] = {
@@ -95,22 +104,6 @@ _SHAPES: dict[str, tuple[str | None, ...]] = {
     "ffn_up_exps.weight": (None, None, "experts"),
     "ffn_down_exps.weight": (None, None, "experts"),
 }
-#: Decoders laid out in the plain way: here the sizes of heads and feed-forward must fit too.
-PLAIN = frozenset(
-    {
-        *("llama", "qwen2", "qwen3", "qwen3moe", "gemma", "gemma2", "gemma3", "mistral3"),
-        *("olmo2", "seed_oss", "smollm3", "granite", "exaone4", "internlm2"),
-    }
-)
-_PLAIN_SHAPES: dict[str, tuple[str | None, ...]] = {
-    "attn_q.weight": ("width", "query"),
-    "attn_k.weight": ("width", "keys"),
-    "attn_v.weight": ("width", "values"),
-    "attn_output.weight": ("query_out", "width"),
-    "ffn_gate.weight": ("width", "feed"),
-    "ffn_up.weight": ("width", "feed"),
-    "ffn_down.weight": ("feed", "width"),
-}
 
 
 def check_shapes(header: Header) -> None:
@@ -123,17 +116,84 @@ def check_shapes(header: Header) -> None:
     for name in ("token_embd.weight", "output.weight"):
         if header.architecture not in _NO_OWN_LAYERS and name in header.by_name:
             _check_shape(header, header.by_name[name], ("width", "tokens"), sizes)
-    plain = header.architecture in PLAIN
     for tensor in header.tensors:
         match = _BLOCK.match(tensor.name)
-        if not match:
-            continue
-        wanted = _SHAPES.get(match.group(2))
-        if plain:
-            wanted = _PLAIN_SHAPES.get(match.group(2), wanted)
-            sizes |= _plain_sizes(header, int(match.group(1)))
+        wanted = _SHAPES.get(match.group(2)) if match else None
         if wanted is not None:
             _check_shape(header, tensor, wanted, sizes)
+    _check_attention(header)
+    _check_feed_forward(header)
+    _check_output_width(header, width)
+
+
+def _check_attention(header: Header) -> None:
+    """Heads times their width must be what the projections have (all but latent attention)."""
+    n_all = header.whole(header.own("block_count"))
+    n_layers = n_all - header.whole(header.own("nextn_predict_layers"))
+    heads = per_layer(header, "attention.head_count", n_all)
+    kv_heads = heads
+    if header.own("attention.head_count_kv") in header.metadata:
+        kv_heads = per_layer(header, "attention.head_count_kv", n_all)
+    layers = layers_of(header, n_layers)
+    for layer in range(n_layers):
+        block = f"blk.{layer}"
+        latent = any(f"{block}.{name}.weight" in header.by_name for name in _LATENT)
+        if latent or (layers.recurrent[layer] and not layers.cached[layer]):
+            continue
+        swa = "_swa" if layers.windowed[layer] else ""
+        keys = head_width(header, f"key_length{swa}")
+        values = head_width(header, f"value_length{swa}")
+        queries = heads[layer] * keys
+        for name, place, allowed in (
+            ("attn_q", 1, (queries, 2 * queries)),  # twice: with a gate for each
+            ("attn_k", 1, (kv_heads[layer] * keys,)),
+            ("attn_v", 1, (kv_heads[layer] * values,)),
+            ("attn_output", 0, (heads[layer] * values,)),
+        ):
+            tensor = header.by_name.get(f"{block}.{name}.weight")
+            if tensor is None or len(tensor.shape) < 2 or tensor.shape[place] in allowed:
+                continue
+            raise invalid(
+                header.path,
+                f"The tensor {tensor.name} is {' x '.join(map(str, tensor.shape))}, which is not "
+                f"{heads[layer]} heads ({kv_heads[layer]} for keys and values) of {keys}.",
+            )
+
+
+def _check_feed_forward(header: Header) -> None:
+    if header.architecture in _OTHER_FEED:
+        return
+    n_all = header.whole(header.own("block_count"))
+    feed = per_layer(header, "feed_forward_length", n_all)
+    for layer in range(n_all - header.whole(header.own("nextn_predict_layers"))):
+        for name, place, factors in (
+            ("ffn_gate", 1, (1,)),
+            ("ffn_up", 1, (1, 2)),  # twice: fused with the gate
+            ("ffn_down", 0, (1,)),
+        ):
+            tensor = header.by_name.get(f"blk.{layer}.{name}.weight")
+            if tensor is None or len(tensor.shape) < 2 or not feed[layer]:
+                continue
+            if tensor.shape[place] not in [factor * feed[layer] for factor in factors]:
+                raise invalid(
+                    header.path,
+                    f"The tensor {tensor.name} is {' x '.join(map(str, tensor.shape))}; the "
+                    f"header says {feed[layer]:,} for its feed-forward.",
+                )
+
+
+_OTHER_FEED = frozenset({"arctic", "qwen"})  # a dense part as wide as the model; half the length
+_LATENT = ("attn_q_a", "attn_q_b", "attn_kv_a_mqa", "attn_kv_b", "attn_k_b")
+
+
+def _check_output_width(header: Header, width: int) -> None:
+    stated = header.whole(header.own("embedding_length_out"))
+    if stated in (0, width) or any(name.startswith("dense_2") for name in header.by_name):
+        return
+    if header.architecture not in _OTHER_OUTPUT:
+        raise invalid(
+            header.path, f"It should turn a width of {width:,} into {stated:,}, but has no means."
+        )
 
 
 def _check_shape(
@@ -150,22 +210,3 @@ def _check_shape(
         have = " x ".join(map(str, tensor.shape))
         want = " x ".join("?" if size is None else str(size) for size in expected)
         raise invalid(header.path, f"The tensor {tensor.name} is {have}; the header says {want}.")
-
-
-def _plain_sizes(header: Header, layer: int) -> dict[str, int]:
-    n_layers = header.whole(header.own("block_count"))
-    heads = per_layer(header, "attention.head_count", n_layers)
-    kv_heads = heads
-    if header.own("attention.head_count_kv") in header.metadata:
-        kv_heads = per_layer(header, "attention.head_count_kv", n_layers)
-    feed = per_layer(header, "feed_forward_length", n_layers)
-    if not 0 <= layer < n_layers:
-        return {}
-    keys, values = head_width(header), head_width(header, "value_length")
-    return {
-        "query": heads[layer] * keys,
-        "query_out": heads[layer] * values,
-        "keys": kv_heads[layer] * keys,
-        "values": kv_heads[layer] * values,
-        "feed": feed[layer],
-    }

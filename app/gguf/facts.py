@@ -9,10 +9,9 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from app.gguf.check_metadata import head_width, per_layer
 from app.gguf.header import Header, Strings
 from app.gguf.kinds import Kind, purpose_of
-from app.gguf.layers import Layers, layers_of
+from app.gguf.layers import Layers, head_width, layers_of, per_layer
 from app.gguf.types import FILE_TYPES, row_bytes
 
 CELL_PAD = 256  # cells of a context are padded to this (llama-context.cpp, -kv-cache-iswa.cpp)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from app.gguf.architectures import HYBRID, RECURRENT, WITHOUT_MEMORY
-from app.gguf.check_metadata import head_width, per_layer
 from app.gguf.header import Header
 
 F32_BYTES = 4
@@ -72,6 +71,28 @@ class Layers:
     recurrent: tuple[bool, ...]
     window: int
     state_bytes: int  # of one recurrent layer and one sequence
+
+
+def per_layer(header: Header, suffix: str, n_layers: int, default: int = 0) -> tuple[int, ...]:
+    """The whole numbers under `suffix`, one a layer, whether stored as one or as a list."""
+    value = header.metadata.get(header.own(suffix))
+    if isinstance(value, array):
+        return tuple(int(item) for item in value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return (value,) * n_layers
+    return (default,) * n_layers
+
+
+def head_width(header: Header, suffix: str = "key_length") -> int:
+    """Numbers in one attention head: what the header says, or width / heads (load_hparams)."""
+    stated = header.whole(header.own(f"attention.{suffix}"))
+    if not stated and suffix.endswith("_swa"):
+        return head_width(header, suffix.removesuffix("_swa"))
+    if stated:
+        return stated
+    heads = per_layer(header, "attention.head_count", 1)
+    width = header.whole(header.own("embedding_length"))
+    return width // heads[0] if heads and heads[0] else 0
 
 
 def layers_of(header: Header, n_layers: int) -> Layers:
