@@ -260,7 +260,7 @@ class Answer:
         error: str | None = None,
     ) -> ChatEvent:
         finish = self._repository.finish(
-            turn.id, self._tally.text, state, reason, usage, timings, error
+            turn.id, self._tally.text, state, reason, usage, timings, error=error
         )
         return AnswerStored(finish.result())
 

@@ -188,6 +188,7 @@ class Repository:
         finish_reason: str | None,
         usage: Usage | None,
         timings: Timings | None,
+        *,
         error: str | None = None,
     ) -> Future[Turn]:
         """Store the last word on an answer: its text, how it ended, and its figures."""
