@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -70,6 +70,7 @@ class _Identity:
 
 @dataclass(frozen=True, slots=True)
 class _Loaded:
+    ref: ModelRef
     identity: _Identity
     model: LoadedModel
     placement: Placement
@@ -160,6 +161,7 @@ class ModelHost:
                 loaded = self._replace(engine, wanted, ref, on_progress, cancellation)
                 load_ms = (time.monotonic() - begin) * 1000
             with self._changed:
+                self._loaded = replace(loaded, ref=ref)
                 self._leases += 1
                 age = self._deaths
             return Lease(engine, loaded, load_ms, lambda: self._release(age))
@@ -173,13 +175,12 @@ class ModelHost:
                 engine.unload().result()
 
     def is_loaded(self, ref: ModelRef) -> bool:
-        """True if this model is in memory, unchanged and under the present wish."""
-        try:
-            wanted = self._identity(ref)
-        except ModelNotFound:
-            return False
+        """True if this model is in memory under the present wish. Looks at no file, so that the
+        window may ask; whether the file has changed is seen at the next request."""
+        wish = self._placing.wish()
         with self._changed:
-            return self._loaded is not None and self._loaded.identity == wanted
+            loaded = self._loaded
+        return loaded is not None and loaded.ref == ref and loaded.identity.wish == wish
 
     def snapshot(self) -> HostSnapshot:
         """What is in memory now; returns at once on any thread."""
@@ -312,10 +313,7 @@ class ModelHost:
         finally:
             with self._changed:
                 self._loading = False
-        loaded = _Loaded(wanted, model, placement, is_own)
-        with self._changed:
-            self._loaded = loaded
-        return loaded
+        return _Loaded(ref, wanted, model, placement, is_own)
 
     def _await_leases(self, cancellation: Cancellation, on_progress: OnProgress) -> None:
         with self._changed:

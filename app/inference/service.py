@@ -11,6 +11,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,7 +21,7 @@ from app.foundation.errors import HearthError, InvalidInput, RequestFailed
 from app.inference.host import Lease, ModelHost
 from app.inference.pool import Pool
 from app.inference.requests import ActiveRequest
-from app.inference.tokenizing import PromptTokenizer, check_context, check_size
+from app.inference.tokenizing import PromptTokenizer, Vocabulary, check_context, check_size
 from app.metrics import recorder as metrics
 from app.metrics.recorder import Recorder
 from app.protocol.chat import Message
@@ -30,6 +31,7 @@ from app.templates.render import Renderer
 
 POOL_THREADS = 4
 _MAX_NOTES = 20
+_WARM_UP = GenerationRequest((Message("user", "Hello"),))
 
 _log = logging.getLogger(__name__)
 
@@ -156,7 +158,13 @@ class InferenceService:
 
     def _make_ready(self, active: ActiveRequest) -> None:
         lease = self._acquired(active)
-        lease.release()
+        try:
+            # The first rendering imports, compiles and may start the child: not at the first
+            # message, and what has to be said about the template is known from now on.
+            with suppress(HearthError):
+                self._prompt(_WARM_UP, lease)
+        finally:
+            lease.release()
         active.finish_unsubmitted("stop")
 
     def _generate(self, active: ActiveRequest) -> None:
@@ -251,7 +259,8 @@ class InferenceService:
                 bos=model.bos_text if model.add_bos else "",
                 vocabulary=vocabulary,
             )
-        return tokens, rendered.stop
+            stop = tuple(text for text in rendered.stop if not _ends_anyway(text, vocabulary))
+        return tokens, stop
 
     def _ended(self, active: ActiveRequest, event: Event) -> None:
         with self._lock:
@@ -300,6 +309,13 @@ class InferenceService:
         if not self._pool.run(job):
             future.set_exception(RequestFailed("Hearth is closing.", "", "Start it again."))
         return future
+
+
+def _ends_anyway(stop: str, vocabulary: Vocabulary) -> bool:
+    """True if the model can end its answer with this very token: then an answer may speak of it,
+    spelled out, without being cut."""
+    tokens = vocabulary.tokenize(stop, add_special=False, parse_special=True)
+    return len(tokens) == 1 and vocabulary.is_end(tokens[0])
 
 
 def _unheard(_fraction: float | None, _sentence: str) -> None:

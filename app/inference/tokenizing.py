@@ -38,6 +38,10 @@ class Vocabulary(Protocol):
         """The text of one token, special ones included."""
         ...
 
+    def is_end(self, token: int) -> bool:
+        """True if the token ends an answer."""
+        ...
+
 
 class Stretch(NamedTuple):
     """Text that is tokenized in one call."""

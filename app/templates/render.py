@@ -130,7 +130,10 @@ class Renderer:
             return Rendered(composed.pieces, family.stop, (note, *composed.notes))
         try:
             composed = self._by_model(template, messages, bos, eos)
-            return Rendered(composed.pieces, known.stop if known else (), composed.notes)
+            # A template that works comes with an end-of-turn token that does: plain words such as
+            # "USER:" would only cut answers that speak of them.
+            stop = [text for text in known.stop if text[0] == "<"] if known else []
+            return Rendered(composed.pieces, tuple(stop), composed.notes)
         except TemplateFailed as error:
             _log.warning("chat template %s: %s", template_hash(template)[:12], error.detail)
             return self._by_family(family, error, messages, bos, eos)

@@ -46,6 +46,9 @@ class Letters:
     def token_text(self, token: int) -> str:
         return chr(token - 10) if token >= 10 else ""
 
+    def is_end(self, token: int) -> bool:
+        return token in (2, 3)
+
 
 def tokens(pieces: list[Piece], bos: str = "", vocabulary: Letters | None = None) -> list[int]:
     return PromptTokenizer().tokens(pieces, path="m", bos=bos, vocabulary=vocabulary or Letters())

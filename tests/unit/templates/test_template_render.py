@@ -225,3 +225,9 @@ def test_rewriting_note_is_said_when_nothing_can_be_kept_apart() -> None:
     composed = compose(source + "{{ messages[0].content | length }}", messages, "", "")
     assert composed.notes == (NEUTRALISED,)
     assert people(composed.pieces) == []
+
+
+def test_plain_words_end_no_answer_of_a_template_that_works(renderer: Renderer) -> None:
+    vicuna = next(family for family in FAMILIES if family.name == "vicuna")
+    assert renderer.render(TALK, vicuna.template, architecture="llama").stop == ()
+    assert renderer.render(TALK, None, architecture="llama", name="vicuna").stop == ("USER:",)
