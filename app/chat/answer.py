@@ -230,12 +230,18 @@ class Answer:
         return self._stored(self._open(task), state, reason, usage, timings)
 
     def _stopped(self, task: Task, state: TurnState) -> ChatEvent:
-        if self._turn is None and task.resumed is not None:
+        """What there is, at once. Before the model began that is an empty turn, stored in one
+        commit, or the answer that was to be resumed, as it was."""
+        if self._turn is not None:
+            usage, timings = self._tally.usage(), self._tally.timings(self._was_loading)
+            return self._stored(self._turn, state, "cancelled", usage, timings)
+        if task.resumed is not None:
             return AnswerStored(task.resumed)
-        turn = self._open(task)
-        return self._stored(
-            turn, state, "cancelled", self._tally.usage(), self._tally.timings(self._was_loading)
-        )
+        turn = self._repository.append(
+            self.conversation_id, task.parent_id, "assistant", "", state=state
+        ).result()
+        self._tell(AnswerOpened(replace(turn, state="writing")))
+        return AnswerStored(turn)
 
     def _failed(self, error: HearthError) -> ChatEvent:
         """Before the first word nothing was stored, and nothing is; after it the text is kept."""
