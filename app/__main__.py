@@ -20,9 +20,12 @@ def main(argv: list[str] | None = None) -> int:
         from app.foundation.child_side import serve
 
         return serve(CHILDREN[words[1]]) if len(words) == 2 and words[1] in CHILDREN else 2
-    from app.bootstrap import start
+    try:
+        from app.bootstrap import start
 
-    return start(words)
+        return start(words)
+    except KeyboardInterrupt:  # before any command had begun
+        return 130
 
 
 if __name__ == "__main__":

@@ -1,0 +1,47 @@
+"""Start-up and resident memory against an empty PySide6 window, interleaved."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from typing import Any
+
+from tests.bench.table import Row, median
+
+ROUNDS = 7
+MIB = 1024 * 1024
+
+
+def run(rounds: int = ROUNDS) -> list[Row]:
+    """Alternate between both kinds of start; medians."""
+    empty, hearth = [], []
+    with tempfile.TemporaryDirectory() as profile:
+        _start("hearth", profile)  # the first start makes the profile
+        for _ in range(rounds):
+            empty.append(_start("empty"))
+            hearth.append(_start("hearth", profile))
+    bare = median([figures["window_ms"] for figures in empty])
+    shown = median([figures["window_ms"] for figures in hearth])
+    ready = median([figures["ready_ms"] - figures["window_ms"] for figures in hearth])
+    own = median([figures["resident_bytes"] - figures["llama_bytes"] for figures in hearth])
+    empty_bytes = median([figures["resident_bytes"] for figures in empty])
+    return [
+        Row("empty PySide6 window", f"{bare:.0f} ms, {empty_bytes / MIB:.0f} MiB"),
+        Row("start to usable window", f"{shown:.0f} ms"),
+        Row("  against the empty window", f"{shown / bare:.2f}", "≤ 3"),
+        Row("built-in model ready after that", f"{ready:.0f} ms", "≤ 1000 ms"),
+        Row("resident beyond llama.cpp's buffers", f"{own / MIB:.0f} MiB", "≤ 150 MB"),
+    ]
+
+
+def _start(kind: str, *words: str) -> dict[str, Any]:
+    command = [sys.executable, "-m", "tests.bench.start_child", kind, repr(time.monotonic())]
+    done = subprocess.run([*command, *words], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"the {kind} start failed:\n{done.stderr}")
+    figures = json.loads(done.stdout.splitlines()[-1])
+    assert isinstance(figures, dict)
+    return figures
