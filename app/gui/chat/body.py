@@ -53,14 +53,6 @@ class Body:
     def is_laid_out(self) -> bool:
         return any(part.width for part in self._parts)
 
-    def estimate(self, width: int, ink: Ink) -> int:
-        """A height from counts alone, which takes the place of what was known for a width."""
-        n_chars, n_lines = len(self.text), self.text.count("\n") + 1
-        if self._as_written:
-            n_chars, n_lines = min(n_chars, 3_000), min(n_lines, 40)
-        self.height = estimated_height("prose", n_chars, n_lines, width, ink)
-        return self.height
-
     def set_text(self, text: str) -> None:
         """Replace the text. The end of one that has grown costs only its last part."""
         if self._is_growing and self._source is not None and text == self.text:

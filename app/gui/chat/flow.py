@@ -7,11 +7,12 @@ read does not move when an estimate above it becomes real. GUI thread; paints no
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from app.gui.chat.heights import HeightIndex
 from app.gui.chat.ink import Ink
 from app.gui.chat.message import Message
+from app.gui.chat.message_list import MessageList
 
 BOTTOM_PX = 16
 _KEPT_MESSAGES = 48
@@ -22,7 +23,7 @@ class Flow:
     """Messages under one another in a column of `width`, seen through `height` pixels."""
 
     def __init__(self, ink: Ink) -> None:
-        self.messages: list[Message] = []
+        self.messages = MessageList()
         self.width = 0
         self.height = 0
         self.sticks = True  # to the bottom, while text arrives there
@@ -31,16 +32,16 @@ class Flow:
         self._top = (0, 0)  # the message at the top of what is seen, and how far into it
         self._laid_out: OrderedDict[int, None] = OrderedDict()
 
-    def show(self, messages: Iterable[Message]) -> None:
+    def show(self, messages: MessageList) -> None:
         """Show other messages, from the last one up."""
-        self.messages = list(messages)
+        self.messages = messages
         self.sticks = True
         self._estimate_all()
 
     def restyle(self, ink: Ink) -> None:
         """Another look: everything is laid out anew, and the same message stays in sight."""
         self._ink = ink
-        for message in self.messages:
+        for message in self.messages.made:
             message.body.restyle()
         self._estimate_all()
 
@@ -53,9 +54,7 @@ class Flow:
 
     def _estimate_all(self) -> None:
         if self.width > 0:
-            self._index = HeightIndex(
-                message.estimate(self.width, self._ink) for message in self.messages
-            )
+            self._index = HeightIndex(self.messages.heights(self.width, self._ink))
         self._laid_out.clear()
         if not self.messages:
             self._top = (0, 0)
@@ -173,17 +172,16 @@ class Flow:
         message, y = self._top
         top = -y
         while message < len(self.messages) and top < self.height:
-            each = self.messages[message]
-            yield message, each, top
-            top += each.height
+            yield message, self.messages[message], top
+            top += self._index.height(message)
             message += 1
 
     def message_at(self, y: float) -> tuple[int, int]:
         """The message nearest to a height in what is seen, and where its top stands."""
         found = (-1, 0)
-        for number, message, top in self.visible():
+        for number, _, top in self.visible():
             found = (number, top)
-            if y < top + message.height:
+            if y < top + self._index.height(number):
                 break
         return found
 

@@ -16,6 +16,8 @@ from app.gui.chat.body import Body, Placed
 from app.gui.chat.box import View, stack_lines
 from app.gui.chat.code_box import CodeBox
 from app.gui.chat.ink import Ink
+from app.gui.chat.part import estimated_height
+from app.gui.chat.reading import FOLD_OWN_CHARS, FOLD_OWN_LINES
 from app.gui.chat.safe_text import shown
 
 Role = Literal["user", "assistant"]
@@ -27,6 +29,17 @@ ACTIONS_PX = 36
 BUBBLE_X, BUBBLE_Y = 14, 9
 BUBBLE_RADIUS = 10
 BUBBLE_SHARE = 0.82
+
+
+def estimated_message_height(is_user: bool, text: str, width: int, ink: Ink) -> int:
+    """What a message of this text will roughly be tall, in pixels; quick enough for thousands."""
+    n_chars, n_lines = len(text), text.count("\n") + 1
+    below = ACTIONS_PX + TOP_PX
+    if is_user:
+        n_chars, n_lines = min(n_chars, FOLD_OWN_CHARS), min(n_lines, FOLD_OWN_LINES)
+        width = round(width * BUBBLE_SHARE) - 2 * BUBBLE_X
+        below += 2 * BUBBLE_Y
+    return estimated_height("prose", n_chars, n_lines, width, ink) + below
 
 
 class Message:
@@ -73,12 +86,7 @@ class Message:
 
     def estimate(self, width: int, ink: Ink) -> int:
         """A height from counts alone; the real one comes with `lay_out`."""
-        self.height = (
-            self.body.estimate(self.text_width(width), ink)
-            + self.body_top
-            + (BUBBLE_Y if self.is_user else 0)
-            + ACTIONS_PX
-        )
+        self.height = estimated_message_height(self.is_user, self.body.text, width, ink)
         return self.height
 
     def lay_out(self, top: int, bottom: int, width: int, ink: Ink) -> int:

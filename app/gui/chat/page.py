@@ -201,8 +201,10 @@ class ChatPage(QWidget):
             if self._services.settings.get(SHOW_QUIET_LINE):
                 wanted = quiet_line(last, self.model_button.n_ctx)
         changed = False
-        for message in messages[-4:]:
-            text = wanted if message is messages[-1] else ""
+        count = len(messages)
+        for number in range(max(0, count - 4), count):
+            message = messages[number]
+            text = wanted if number == count - 1 else ""
             changed = changed or message.quiet != text
             message.quiet = text
         if changed:

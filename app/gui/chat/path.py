@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from app.conversations.records import Turn
 from app.gui.chat.message import Message
+from app.gui.chat.message_list import MessageList
 from app.gui.chat.transcript import Transcript
 from app.gui.chat.turn_words import note_of
 
@@ -43,7 +44,7 @@ class Path:
         """Show a path from its root."""
         shown = [turn for turn in turns if turn.role != "system"]
         self.turns = list(shown)
-        self.view.show_messages([message_of(turn) for turn in shown])
+        self.view.show_messages(MessageList(shown, message_of))
 
     def reveal(self, turn_id: str) -> None:
         """Bring a turn into sight."""

@@ -28,6 +28,7 @@ from app.gui.chat.frame_work import FrameWork
 from app.gui.chat.ink import Ink
 from app.gui.chat.message import Message
 from app.gui.chat.message_cursor import MessageCursor
+from app.gui.chat.message_list import MessageList
 from app.gui.chat.pointer import Pointer
 from app.gui.chat.selection import Selection
 
@@ -73,7 +74,7 @@ class Transcript(QAbstractScrollArea):
     def messages(self) -> Sequence[Message]:
         return self.flow.messages
 
-    def show_messages(self, messages: Sequence[Message]) -> None:
+    def show_messages(self, messages: MessageList) -> None:
         """Show other messages, scrolled to the end."""
         self.selection.clear()
         self.message_cursor.put(-1)
