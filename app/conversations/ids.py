@@ -5,10 +5,9 @@ Safe from any thread. Knows nothing of what it names.
 
 from __future__ import annotations
 
-import secrets
+import os
 import threading
 import time
-import uuid
 
 _lock = threading.Lock()
 _last = 0
@@ -25,16 +24,21 @@ def new_id(*after: str | None) -> str:
     stamp = time.time_ns() // 1_000_000
     with _lock:
         last = max(_last, *map(_number, after), 0)
-        fresh = (stamp << 74) | secrets.randbits(73)
-        _last = fresh if fresh > last else last + 1 + secrets.randbits(32)
+        fresh = (stamp << 74) | _random_bits(73)
+        _last = fresh if fresh > last else last + 1 + _random_bits(32)
         value = _last
     return _text(value)
+
+
+def _random_bits(n: int) -> int:
+    return int.from_bytes(os.urandom(10)) >> 80 - n
 
 
 def _text(value: int) -> str:
     stamp, rest = value >> 74 & (1 << 48) - 1, value & (1 << 74) - 1
     number = stamp << 80 | 7 << 76 | rest >> 62 << 64 | 2 << 62 | rest & (1 << 62) - 1
-    return str(uuid.UUID(int=number))
+    digits = f"{number:032x}"
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 
 
 def _number(text: str | None) -> int:
@@ -44,7 +48,7 @@ def _number(text: str | None) -> int:
     run out of numbers.
     """
     try:
-        number = uuid.UUID(text).int if text else 0
+        number = int(text.replace("-", ""), 16) if text else 0
     except ValueError:
         return 0
     stamp, high, low = number >> 80, number >> 64 & 0xFFF, number & (1 << 62) - 1

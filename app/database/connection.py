@@ -20,7 +20,6 @@ from typing import Any, Generic, TypeVar
 from app.database.faults import is_damage, translate
 from app.database.migrations import Schema
 from app.database.opening import Opening, ask_for_check, open_file
-from app.database.restoring import merge
 from app.database.transaction import transaction
 from app.database.upkeep import Upkeep
 from app.foundation.errors import HearthError, StorageError
@@ -116,7 +115,14 @@ class Database:
 
         Nothing stored now is changed or removed. DatabaseDamaged when the copy is no good.
         """
-        return self._submit(lambda connection: merge(connection, backup, self._schema, self.path))
+
+        def restoring(connection: sqlite3.Connection) -> int:
+            # Not at start-up: hardly anybody ever needs it.
+            from app.database.restoring import merge
+
+            return merge(connection, backup, self._schema, self.path)
+
+        return self._submit(restoring)
 
     def start_upkeep(self, report: Callable[[HearthError], None], first_delay_s: float) -> None:
         """Make the daily copy on a thread of its own, the first after `first_delay_s` seconds.

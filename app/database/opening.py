@@ -15,7 +15,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.database import backups, salvage
+from app.database import backups
 from app.database.faults import is_damage, translate
 from app.database.header import APPLICATION_ID, read_header, shm_of, wal_of
 from app.database.migrations import Schema, migrate, too_new, version_of
@@ -197,6 +197,9 @@ def _open_frozen(path: Path, schema: Schema, reason: BaseException) -> Opening:
 
 
 def _start_afresh(path: Path, schema: Schema, folder: Path, what: str) -> Opening:
+    # Not at start-up: hardly anybody ever needs it.
+    from app.database.salvage import save_rows
+
     aside, moved = _set_aside(path)
     try:
         connection = _open_sound(path, schema, folder)
@@ -209,11 +212,11 @@ def _start_afresh(path: Path, schema: Schema, folder: Path, what: str) -> Openin
     newest = backups.newest(folder, schema.version)
     if newest is not None:
         newest = backups.keep(newest)
-    saved = salvage.save_rows(aside, wal_of(aside), connection)
+    saved = save_rows(aside, wal_of(aside), connection)
     with transaction(connection):
         schema.mend(connection)
     log.error("database: damaged (%s); kept as %s; %s", what, aside, saved)
-    return Opening(connection, _notice(path, moved, what, saved, newest), newest)
+    return Opening(connection, _notice(path, moved, what, saved.sentence(), newest), newest)
 
 
 def _set_aside(path: Path) -> tuple[Path, dict[Path, Path]]:
@@ -247,15 +250,14 @@ def _notice(
     path: Path,
     moved: dict[Path, Path],
     what: str,
-    saved: salvage.Saved,
+    saved: str,
     newest: Path | None,
 ) -> DatabaseDamaged:
     reason = what.strip().splitlines()[-1]
     kept = f" The damaged file was kept as {moved[path].name}." if path in moved else ""
     return DatabaseDamaged(
         "Some of your chats may be missing.",
-        f"The file they are stored in, {path.name}, was damaged ({reason}).{kept} "
-        f"{saved.sentence()}",
+        f"The file they are stored in, {path.name}, was damaged ({reason}).{kept} {saved}",
         f"The newest backup is {newest.name}: restore it to bring back what is missing."
         if newest
         else "There is no backup yet; from now on Hearth makes one every day.",

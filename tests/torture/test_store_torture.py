@@ -1,4 +1,4 @@
-"""The short forms of the torture of the store; the long forms are commands (README beside)."""
+"""The short forms of the torture of the store; the long forms are commands."""
 
 from __future__ import annotations
 
