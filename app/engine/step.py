@@ -54,6 +54,7 @@ class Stepper:
         self.scheduler = Scheduler(cache, min(settings.n_ubatch, settings.n_batch))
         self._open: dict[str, _Open] = {}
         self._n_submitted = 0
+        self._n_without_space = 0
 
     @property
     def is_idle(self) -> bool:
@@ -181,6 +182,7 @@ class Stepper:
             )
         outcome = self._context.decode(batch)
         if outcome is Decoded.DONE:
+            self._n_without_space = 0
             for chunk, index in zip(chunks, indices, strict=True):
                 self._advance(chunk, index)
             return
@@ -231,15 +233,18 @@ class Stepper:
             self.scheduler.cache.forget(slot)
 
     def _make_space(self) -> None:
-        cache = self.scheduler.cache
+        """Native memory is fuller than the books say: idle prefixes go, then the youngest."""
+        self._n_without_space += 1
+        scheduler, cache = self.scheduler, self.scheduler.cache
         idle = cache.to_evict(cache.n_cells)
-        if not idle and self.scheduler.send_back_youngest() is not None:
+        if not idle and scheduler.send_back_youngest() is not None:
             idle = cache.to_evict(cache.n_cells)
         for slot in idle:
             self._context.clear(slot.index)
             cache.forget(slot)
-        if not idle:
-            for sequence in list(self.scheduler.running):
+        # Each sequence may be sent back once; what still does not fit then never will.
+        if not idle or self._n_without_space > 2 * len(cache.slots):
+            for sequence in list(scheduler.running):
                 self._finish(self._open[sequence.request_id], "context")
 
     def _fail_chunks(self, chunks: tuple[Chunk, ...]) -> None:

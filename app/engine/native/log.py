@@ -15,9 +15,9 @@ logger = logging.getLogger("llama.cpp")
 
 # enum ggml_log_level in ggml.h (the binding's own table has another order)
 _DEBUG, _INFO, _WARN, _ERROR, _CONT = 1, 2, 3, 4, 5
-# llama.cpp is talkative: its notes are our debug, its warnings our notes.
+# llama.cpp is talkative: its notes are our debug, its warnings our notes. Its debug lines, one a
+# tensor and more, are dropped.
 _OUR_LEVEL = {
-    _DEBUG: logging.DEBUG,
     _INFO: logging.DEBUG,
     _WARN: logging.INFO,
     _ERROR: logging.WARNING,
@@ -54,6 +54,8 @@ class LogCapture:
         with self._lock:
             if level != _CONT:
                 self._level = level
+            if self._level == _DEBUG:
+                return
             pieces = (self._partial + text).split("\n")
             self._partial = pieces.pop()[-MAX_LINE_CHARS:]
             for piece in pieces:
@@ -73,7 +75,7 @@ class LogCapture:
             self._partial = ""
 
     def lines(self) -> list[str]:
-        """The last lines, without the debug ones (one a tensor and more)."""
+        """The last lines."""
         with self._lock:
             return [line for _, line in self._lines]
 
@@ -92,8 +94,6 @@ class LogCapture:
         return totals
 
     def _keep(self, level: int, line: str) -> None:
-        if level == _DEBUG:
-            return
         self._lines.append((level, line))
         if match := _BUFFER_SIZE.search(line):
             key, size_mib = (match[1], match[2]), float(match[3])
