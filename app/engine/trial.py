@@ -83,25 +83,27 @@ def _answered(model: Model, context: Context, settings: LoadSettings) -> dict[st
     n_prompt = max(1, min(settings.n_ubatch, context.n_cells - _MAX_TOKENS - 1))
     n_vocab = model.vocabulary.n_vocab
     prompt = [(7 * index + 1) % n_vocab for index in range(n_prompt)]
-    began_s = time.perf_counter()
-    token = _next(model, context, prompt, 0)
-    read_s = time.perf_counter()
+    token, reading_s = _next(model, context, prompt, 0)
+    writing_s = 0.0
     for position in range(n_prompt, n_prompt + _MAX_TOKENS):
-        token = _next(model, context, [token], position)
-    end_s = time.perf_counter()
+        token, step_s = _next(model, context, [token], position)
+        writing_s += step_s
     return {
-        "prompt_tokens_per_second": n_prompt / (read_s - began_s),
-        "generated_tokens_per_second": _MAX_TOKENS / (end_s - read_s),
+        "prompt_tokens_per_second": n_prompt / reading_s,
+        "generated_tokens_per_second": _MAX_TOKENS / writing_s,
     }
 
 
-def _next(model: Model, context: Context, tokens: list[int], position: int) -> int:
-    batch = context.batch
+def _next(model: Model, context: Context, tokens: list[int], position: int) -> tuple[int, float]:
+    """The likeliest next token, and how long llama.cpp took in seconds."""
+    batch, api = context.batch, context.handle.library.api
     batch.clear()
     index = batch.add(0, tokens, position, wants_logits=True)
+    began_s = time.perf_counter()
     if context.decode(batch) is not Decoded.DONE:
         raise refused(context.handle.library.log.errors())
-    pointer = context.handle.library.api.llama_get_logits_ith(context.handle.pointer, index)
+    pointer = api.llama_get_logits_ith(context.handle.pointer, index)  # waits for a GPU
+    took_s = max(time.perf_counter() - began_s, 1e-9)
     logits = pointer[: model.vocabulary.n_vocab] if pointer else []
     if not logits or not math.isfinite(sum(logits)):
         raise LoadFailed(
@@ -110,7 +112,7 @@ def _next(model: Model, context: Context, tokens: list[int], position: int) -> i
             "graphics driver is at fault.",
             "Download the model again, or run it on the processor only.",
         )
-    return max(range(len(logits)), key=logits.__getitem__)
+    return max(range(len(logits)), key=logits.__getitem__), took_s
 
 
 def _process_bytes() -> int:

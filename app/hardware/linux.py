@@ -75,16 +75,14 @@ def cgroup_folders(root: Path) -> dict[str, list[Path]]:
     for line in (_read(root / "proc/self/cgroup") or "").splitlines():
         _, _, rest = line.partition(":")
         controllers, _, path = rest.partition(":")
-        for controller in controllers.split(",") if controllers else [""]:
+        parts = [part for part in path.split("/") if part]
+        if ".." in parts:  # a group outside our namespace: only the mount's root is ours
+            parts = []
+        for controller in controllers.split(","):
             base = mount / controller if controller else mount
-            chain = [base / Path(path).relative_to("/"), *_parents(base, path)]
+            chain = [base.joinpath(*parts[:depth]) for depth in range(len(parts), -1, -1)]
             folders[controller] = [folder for folder in chain if folder.is_dir()]
     return folders
-
-
-def _parents(base: Path, path: str) -> list[Path]:
-    parts = Path(path).relative_to("/").parts
-    return [base.joinpath(*parts[:depth]) for depth in range(len(parts) - 1, -1, -1)]
 
 
 def memory_limit(root: Path) -> tuple[int, int] | None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import platform
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -74,35 +73,25 @@ def system_name() -> str:
 
 def memory() -> Memory:
     """Main memory now, cgroup limits respected."""
-    try:
-        virtual = psutil.virtual_memory()
-    except (OSError, RuntimeError) as error:
-        reason = Unknown(f"the system does not say ({error})")
-        return Memory(reason, reason, None)
-    limit = linux.memory_limit(_ROOT) if sys.platform == "linux" else None
-    if limit is None:
-        return Memory(virtual.total, virtual.available, None)
+    virtual = _asked(psutil.virtual_memory)
+    if isinstance(virtual, Unknown):
+        return Memory(virtual, virtual, None)
+    limit = _asked(lambda: linux.memory_limit(_ROOT)) if platform.system() == "Linux" else None
+    if limit is None or isinstance(limit, Unknown):
+        return Memory(virtual.total, virtual.available, limit)
     most, used = limit
-    return Memory(virtual.total, min(virtual.available, most - used), most)
+    available = min(virtual.available, max(0, most - used))
+    return Memory(virtual.total, available, most if most < virtual.total else None)
 
 
 def _processor(runtime: dict[str, Any] | Unknown) -> Processor:
-    physical = _count(psutil.cpu_count(logical=False))
-    fast: int | None = None
-    quota: float | None = None
-    model: str | Unknown
-    if sys.platform == "linux":
-        model = linux.processor_model(_ROOT)
-        fast, quota = linux.performance_cores(_ROOT), linux.processor_quota(_ROOT)
-    elif sys.platform == "darwin":
-        model, fast = macos.processor_model(), macos.performance_cores()
-    else:
-        model = windows.processor_model()
+    physical = _asked(lambda: psutil.cpu_count(logical=False))
+    model, fast, quota = _asked_system()
     return Processor(
         model=model,
-        logical_cores=_count(psutil.cpu_count(logical=True)),
-        physical_cores=physical,
-        performance_cores=physical if fast is None else fast,
+        logical_cores=_count(_asked(lambda: psutil.cpu_count(logical=True))),
+        physical_cores=_count(physical),
+        performance_cores=_count(known(fast, None) or physical),
         usable_cores=_usable_cores(),
         quota_cores=quota,
         instruction_sets=(
@@ -111,13 +100,27 @@ def _processor(runtime: dict[str, Any] | Unknown) -> Processor:
     )
 
 
+def _asked_system() -> tuple[str | Unknown, int | Unknown | None, float | Unknown | None]:
+    """The processor's name, its fast cores, and the processor time granted."""
+    kind = platform.system()
+    if kind == "Linux":
+        return (
+            _asked(lambda: linux.processor_model(_ROOT)),
+            _asked(lambda: linux.performance_cores(_ROOT)),
+            _asked(lambda: linux.processor_quota(_ROOT)),
+        )
+    if kind == "Darwin":
+        return _asked(macos.processor_model), _asked(macos.performance_cores), None
+    return _asked(windows.processor_model), _asked(windows.performance_cores), None
+
+
 def _usable_cores() -> int | Unknown:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return _count(os.cpu_count())
 
 
-def _count(number: int | None) -> int | Unknown:
+def _count(number: int | Unknown | None) -> int | Unknown:
     return Unknown("the system does not say") if number is None else number
 
 
@@ -126,12 +129,16 @@ def _devices(found: list[dict[str, Any]]) -> tuple[Device, ...]:
 
 
 def _disk(folder: Path) -> Disk:
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
-    usage = _asked(lambda: psutil.disk_usage(str(folder)))
+    usage = _asked(lambda: psutil.disk_usage(str(_existing(folder))))
     if isinstance(usage, Unknown):
         return Disk(usage, usage)
     return Disk(usage.total, usage.free)
+
+
+def _existing(folder: Path) -> Path:
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return folder
 
 
 def _asked_power() -> Power:
@@ -140,8 +147,11 @@ def _asked_power() -> Power:
         return Power(battery, battery)
     if battery is None:
         return Power("mains", None)
-    source = "mains" if known(battery.power_plugged, True) else "battery"
-    return Power(source, round(battery.percent))
+    # psutil says None where the system does not tell whether the plug is in.
+    plugged = getattr(battery, "power_plugged", None)
+    if plugged is None:
+        return Power(Unknown("the system does not say"), round(battery.percent))
+    return Power("mains" if plugged else "battery", round(battery.percent))
 
 
 def _asked(find: Callable[[], T]) -> T | Unknown:

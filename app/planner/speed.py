@@ -19,7 +19,7 @@ UBATCHES = (32, 64, 96, 128, 192, 256)
 """Steps on the processor. Below 32 weights are read too often; past 256 nothing is gained."""
 GPU_UBATCH = 512
 
-_CORE_BYTES_PER_S = 10e9
+_CORE_BYTES_PER_S = 12e9
 """Weights that one core reads from memory in a second, desktop and laptop DDR4 and DDR5."""
 _DESKTOP_BYTES_PER_S = 40e9
 """Two channels of DDR4-3200 carry 51 GB/s; about four fifths of that arrive."""

@@ -1,0 +1,167 @@
+"""Facts of a machine: saved, read back, said in words; a probe that never fails as a whole."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import struct
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.foundation.errors import InvalidInput
+from app.hardware import probe, windows
+from app.hardware.profile import (
+    Device,
+    Disk,
+    MachineProfile,
+    Memory,
+    Power,
+    Processor,
+    Unknown,
+    known,
+)
+
+RUNTIME = {
+    "devices": [
+        {
+            "name": "CPU",
+            "description": "AMD EPYC",
+            "kind": "cpu",
+            "backend": "CPU",
+            "total_bytes": 1 << 34,
+            "free_bytes": 1 << 34,
+        }
+    ],
+    "features": ["AVX2", "FMA"],
+    "runtime": "0",
+}
+
+
+def machine(**changes: Any) -> MachineProfile:
+    found = MachineProfile(
+        system="Windows 11",
+        architecture="AMD64",
+        processor=Processor("Ryzen 7", 16, 8, 8, 16, None, ("AVX2", "FMA")),
+        memory=Memory(32 << 30, 20 << 30, None),
+        devices=(Device("Vulkan0", "Radeon", "gpu", "Vulkan", 8 << 30, 7 << 30),),
+        disk=Disk(1 << 40, 1 << 39),
+        power=Power("battery", 71),
+    )
+    return dataclasses.replace(found, **changes)
+
+
+def odd() -> MachineProfile:
+    """Everything that can be unknown is."""
+    lost = Unknown("nobody said")
+    return MachineProfile(
+        system=lost,
+        architecture=lost,
+        processor=Processor(lost, lost, lost, lost, lost, lost, lost),
+        memory=Memory(lost, lost, lost),
+        devices=lost,
+        disk=Disk(lost, lost),
+        power=Power(lost, lost),
+    )
+
+
+@pytest.mark.parametrize("found", [machine(), machine(devices=()), odd()])
+def test_a_saved_probe_is_the_same_when_read_back(found: MachineProfile) -> None:
+    assert MachineProfile.from_dict(json.loads(json.dumps(found.as_dict()))) == found
+
+
+def test_the_probe_of_this_machine_is_the_same_when_read_back(tmp_path: Path) -> None:
+    found = probe.probe(tmp_path / "not" / "yet", runtime=RUNTIME)
+    assert MachineProfile.from_dict(json.loads(json.dumps(found.as_dict()))) == found
+    assert known(found.memory.total_bytes, 0) >= known(found.memory.available_bytes, 0) > 0
+    assert known(found.processor.usable_cores, 0) >= 1
+    assert known(found.disk.free_bytes, 0) > 0
+    assert found.processor.instruction_sets == ("AVX2", "FMA")
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda saved: saved.pop("memory"),
+        lambda saved: saved["memory"].update(total_bytes="much"),
+        lambda saved: saved.update(devices=[{"name": "CPU"}]),
+        lambda saved: saved.update(processor=None),
+        lambda saved: saved.update(disk=[1, 2]),
+    ],
+)
+def test_what_is_no_saved_probe_is_refused(spoil: Any) -> None:
+    saved = machine().as_dict()
+    spoil(saved)
+    with pytest.raises(InvalidInput) as caught:
+        MachineProfile.from_dict(saved)
+    assert "probe --json" in caught.value.remedy
+
+
+def test_every_fact_is_said(tmp_path: Path) -> None:
+    words = dict(machine(memory=Memory(32 << 30, 3 << 30, 4 << 30)).lines())
+    assert words["Processor"] == "Ryzen 7"
+    assert words["Instruction sets"] == "AVX2 FMA"
+    assert words["Memory limit"] == "4.3 GB"
+    assert "Radeon (Vulkan)" in words["Graphics card"]
+    assert "battery" in words["Power"]
+    assert "71" in words["Power"]
+
+
+def test_an_unknown_fact_says_why() -> None:
+    for label, words in odd().lines():
+        assert "unknown, because nobody said" in words, label
+
+
+def test_a_child_that_dies_leaves_its_facts_unknown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.foundation.children.command_for", lambda name: ["false"])
+    found = probe.probe(tmp_path)
+    assert isinstance(found.devices, Unknown)
+    assert "devices" in found.devices.reason
+    assert isinstance(found.processor.instruction_sets, Unknown)
+    assert known(found.memory.total_bytes, 0) > 0
+
+
+def test_a_system_call_that_fails_leaves_its_fact_unknown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise PermissionError("not for you")
+
+    for name in ("virtual_memory", "cpu_count", "disk_usage"):
+        monkeypatch.setattr(f"psutil.{name}", fail)
+    found = probe.probe(tmp_path, runtime=Unknown("not asked"))
+    assert isinstance(found.memory.available_bytes, Unknown)
+    assert isinstance(found.disk.free_bytes, Unknown)
+    assert isinstance(found.processor.physical_cores, Unknown)
+    assert "not for you" in found.processor.physical_cores.reason
+
+
+@pytest.mark.parametrize(("plugged", "source"), [(True, "mains"), (False, "battery"), (None, None)])
+def test_where_the_power_comes_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plugged: bool | None, source: str | None
+) -> None:
+    class Battery:
+        percent = 40.4
+        power_plugged = plugged
+
+    monkeypatch.setattr("psutil.sensors_battery", Battery, raising=False)
+    power = probe.probe(tmp_path, runtime=RUNTIME).power
+    assert power.battery_percent == 40
+    assert known(power.source, "?") == (source or "?")
+
+
+def core_record(efficiency: int, size: int = 48) -> bytes:
+    """SYSTEM_LOGICAL_PROCESSOR_INFORMATION_EX of one core."""
+    return struct.pack("<IIBB", 0, size, 1, efficiency).ljust(size, b"\0")
+
+
+def test_windows_counts_its_fastest_cores() -> None:
+    hybrid = core_record(1) * 6 + core_record(0) * 8
+    assert windows.fastest_cores(hybrid) == 6
+    assert windows.fastest_cores(core_record(0) * 8) is None
+    assert windows.fastest_cores(b"") is None
+    assert windows.fastest_cores(core_record(1) + core_record(0)[:5]) is None
+    assert windows.fastest_cores(core_record(1) + core_record(0, size=0)) is None
