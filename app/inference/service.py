@@ -17,11 +17,17 @@ from typing import Any
 
 from app.engine.messages import EngineRequest, EngineState, LoadCancelled, LoadedModel
 from app.foundation.cancellation import Cancellation
-from app.foundation.errors import HearthError, InvalidInput, RequestFailed
+from app.foundation.errors import ContextExceeded, HearthError, InvalidInput, RequestFailed
 from app.inference.host import Lease, ModelHost
 from app.inference.pool import Pool
 from app.inference.requests import ActiveRequest
-from app.inference.tokenizing import PromptTokenizer, Vocabulary, check_context, check_size
+from app.inference.tokenizing import (
+    PromptTokenizer,
+    Vocabulary,
+    check_context,
+    check_size,
+    plainly_too_long,
+)
 from app.metrics import recorder as metrics
 from app.metrics.recorder import Recorder
 from app.protocol.chat import Message
@@ -90,13 +96,16 @@ class InferenceService:
         return self._in_pool(self._host.unload)
 
     def count_tokens(self, messages: Sequence[Message], ref: ModelRef) -> Future[int]:
-        """How many tokens the prompt for an answer to `messages` has. Loads the model if needed."""
+        """How many tokens the prompt for an answer to `messages` has; an estimate for what cannot
+        fit by far. Loads the model if needed."""
         request = GenerationRequest(tuple(messages), ref)
 
         def count() -> int:
+            check_size(message.text for message in messages)
             lease = self._host.acquire(ref, on_progress=_unheard, cancellation=Cancellation())
             try:
-                return len(self._prompt(request, lease)[0])
+                estimate = _estimate(request, lease)
+                return len(self._prompt(request, lease)[0]) if estimate is None else estimate
             finally:
                 lease.release()
 
@@ -171,6 +180,8 @@ class InferenceService:
         _check_request(active.request)
         lease = self._acquired(active)
         try:
+            if (estimate := _estimate(active.request, lease)) is not None:
+                raise ContextExceeded(estimate, lease.model.n_ctx)
             prompt, stop = self._prompt(active.request, lease)
             check_context(len(prompt), lease.model.n_ctx, active.request.max_tokens)
             request = EngineRequest(
@@ -316,6 +327,12 @@ def _ends_anyway(stop: str, vocabulary: Vocabulary) -> bool:
     spelled out, without being cut."""
     tokens = vocabulary.tokenize(stop, add_special=False, parse_special=True)
     return len(tokens) == 1 and vocabulary.is_end(tokens[0])
+
+
+def _estimate(request: GenerationRequest, lease: Lease) -> int | None:
+    """Tokens of what need not be counted to be refused. The built-in model's template leaves out
+    what is too long."""
+    return None if lease.is_own else plainly_too_long(request.messages, lease.model.n_ctx)
 
 
 def _unheard(_fraction: float | None, _sentence: str) -> None:

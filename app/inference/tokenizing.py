@@ -14,10 +14,12 @@ from typing import NamedTuple, Protocol
 
 from app.foundation.errors import ContextExceeded, InvalidInput
 from app.foundation.units import bytes_text
+from app.protocol.chat import Message
 from app.templates.composition import Piece
 
 MAX_PROMPT_BYTES = 2 * 1000 * 1000
 
+_ALWAYS_COUNTED_BYTES = 200_000
 _REMEMBERED = 20_000
 
 # The engine cuts unbroken runs of more than 1,000 characters, which overflow the stack of
@@ -67,8 +69,20 @@ def check_size(texts: Iterable[str]) -> None:
             "This is too long to be read at once.",
             f"It is {bytes_text(total_bytes)} of text; at most {bytes_text(MAX_PROMPT_BYTES)} "
             "are taken, and most models can read far less.",
-            "Shorten it, or ask about one part at a time.",
+            "Shorten it, ask about one part at a time, or start a new chat.",
         )
+
+
+def plainly_too_long(messages: Sequence[Message], n_ctx: int) -> int | None:
+    """An estimate of the tokens of messages that cannot fit by far; None if they must be counted.
+
+    Spares rendering and tokenizing chats of thousands of messages only to refuse them. No
+    vocabulary has 16 bytes a token on average, and no template takes less than 4 a message.
+    """
+    n_bytes = sum(len(message.text.encode("utf-8", "replace")) for message in messages)
+    if n_bytes < _ALWAYS_COUNTED_BYTES or n_bytes // 16 + 4 * len(messages) <= n_ctx:
+        return None
+    return n_bytes // 4 + 4 * len(messages)
 
 
 def check_context(prompt_tokens: int, n_ctx: int, max_tokens: int | None) -> None:

@@ -111,8 +111,20 @@ def compose(source: str, messages: Sequence[Message], bos: str, eos: str) -> Com
 
 
 def _lost(shape: _Shape, plain: str) -> set[str]:
-    """The roles of which a message is missing from the prompt."""
-    return {message.role for message in shape.messages if message.text.strip() not in plain}
+    """The roles of which a message is missing from the prompt.
+
+    Messages nearly always come in order, so each is looked for behind the one before it first.
+    """
+    lost: set[str] = set()
+    position = 0
+    for message in shape.messages:
+        text = message.text.strip()
+        found = plain.find(text, position)
+        if found >= 0:
+            position = found + len(text)
+        elif text not in plain:
+            lost.add(message.role)
+    return lost
 
 
 def neutralised(text: str) -> str:

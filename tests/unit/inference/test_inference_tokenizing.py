@@ -15,7 +15,9 @@ from app.inference.tokenizing import (
     Stretch,
     check_context,
     check_size,
+    plainly_too_long,
 )
+from app.protocol.chat import Message
 from app.templates.composition import Piece
 
 SPECIAL = re.compile(r"<s>|</s>|<\|im_end\|>")
@@ -138,6 +140,15 @@ def test_text_is_kept_and_messages_hold_no_special_token(parts: list[tuple[str, 
     for piece in pieces:
         if not piece.is_template and SPECIAL.search(piece.text):
             assert Stretch(piece.text, False) in found or len(piece.text) > 1000
+
+
+def test_only_what_is_plainly_too_long_is_estimated() -> None:
+    assert plainly_too_long((Message("user", "a" * 199_999),), 10) is None
+    assert plainly_too_long((Message("user", "a" * 200_000),), 12_504) is None
+    assert plainly_too_long((Message("user", "a" * 200_000),), 12_503) == 50_004
+    many = (Message("user", "a" * 100),) * 4000
+    assert plainly_too_long(many, 40_999) == 116_000
+    assert plainly_too_long(many, 41_000) is None
 
 
 def test_sizes_are_checked() -> None:
