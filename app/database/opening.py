@@ -211,10 +211,14 @@ def _start_afresh(path: Path, schema: Schema, folder: Path, what: str) -> Openin
         raise
     newest = backups.newest(folder, schema.version)
     if newest is not None:
-        newest = backups.keep(newest)
+        with contextlib.suppress(OSError):
+            newest = backups.keep(newest)
     saved = save_rows(aside, wal_of(aside), connection)
-    with transaction(connection):
-        schema.mend(connection)
+    try:
+        with transaction(connection):
+            schema.mend(connection)
+    except sqlite3.Error:
+        log.exception("database: what was saved could not be mended")
     log.error("database: damaged (%s); kept as %s; %s", what, aside, saved)
     return Opening(connection, _notice(path, moved, what, saved.sentence(), newest), newest)
 

@@ -88,7 +88,7 @@ class Table:
 def save_rows(damaged: Path, wal: Path, fresh: sqlite3.Connection) -> Saved:
     """Copy every row of `damaged` (and its log) that can be read into `fresh`, an empty database.
 
-    About 30 MB a second. Foreign keys are off meanwhile; a full disk ends it early.
+    About 20 MB a second. Foreign keys are off meanwhile; a full disk ends it early.
     """
     tables = tables_of(fresh)
     fresh.execute("PRAGMA foreign_keys = OFF")
