@@ -66,6 +66,7 @@ class InferenceService:
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
         self._active: dict[str, ActiveRequest] = {}
+        self._counting: set[Cancellation] = set()
         self._notes: tuple[str, tuple[str, ...]] = ("", ())
 
     def generate(self, request: GenerationRequest, sink: Sink) -> str:
@@ -100,16 +101,22 @@ class InferenceService:
         fit by far. Loads the model if needed."""
         request = GenerationRequest(tuple(messages), ref)
 
+        cancellation = Cancellation()
+        with self._lock:
+            self._counting.add(cancellation)
+
         def count() -> int:
             check_size(message.text for message in messages)
-            lease = self._host.acquire(ref, on_progress=_unheard, cancellation=Cancellation())
+            lease = self._host.acquire(ref, on_progress=_unheard, cancellation=cancellation)
             try:
                 estimate = _estimate(request, lease)
                 return len(self._prompt(request, lease)[0]) if estimate is None else estimate
             finally:
                 lease.release()
 
-        return self._in_pool(count)
+        future: Future[int] = self._in_pool(count)
+        future.add_done_callback(lambda _future: self._counting.discard(cancellation))
+        return future
 
     def is_ready(self, ref: ModelRef) -> bool:
         """True if the model is in memory as it should be, so that nothing has to be loaded."""
@@ -299,9 +306,10 @@ class InferenceService:
 
     def _cancel_all(self, reason: str) -> None:
         with self._lock:
-            everything = list(self._active.values())
-        for active in everything:
-            active.cancellation.cancel(reason)
+            everything = [active.cancellation for active in self._active.values()]
+            everything += self._counting
+        for cancellation in everything:
+            cancellation.cancel(reason)
 
     def _in_pool(self, work: Callable[[], Any]) -> Future[Any]:
         future: Future[Any] = Future()

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from app.engine.context import Context
+from app.engine.messages import LoadCancelled
+from app.foundation.cancellation import Cancellation
 from app.foundation.errors import EngineDead, RequestFailed
 from app.protocol.chat import Message
 from app.protocol.generation import (
@@ -202,6 +204,25 @@ def test_sink_that_raises_costs_only_its_own_events(
     assert done.wait(PATIENCE_S)
     assert "a bug of the face" in caplog.text
     assert isinstance(answer(bench), Finished)
+
+
+def test_close_ends_a_count_that_waits_for_a_trial(tmp_path: Path, tiny_models: Path) -> None:
+    bench = make_bench(starter(tmp_path / "starter", make("llama", tiny_models)))
+    begun = threading.Event()
+
+    class Endless:
+        def check(self, _settings: object, cancellation: Cancellation) -> None:
+            begun.set()
+            assert cancellation.wait(PATIENCE_S)
+            raise LoadCancelled
+
+    bench.host._preflight = Endless()
+    other = ModelRef(str(make("qwen2", tiny_models)))
+    counted = bench.service.count_tokens(SHORT.messages, other)
+    assert begun.wait(PATIENCE_S)
+    assert bench.service.close(PATIENCE_S)
+    with pytest.raises(LoadCancelled):
+        counted.result(PATIENCE_S)
 
 
 def test_close_ends_what_is_under_way(tmp_path: Path, tiny_models: Path) -> None:
