@@ -6,6 +6,7 @@ the same base file. Writes whatever it is told; checks nothing.
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from array import array
 from dataclasses import dataclass, field
@@ -221,17 +222,20 @@ def _resize(parts: Parts, key: str, length: int) -> None:
 
 
 def _element(parts: Parts, key: str, place: float, value: Any) -> None:
+    """`value`: hexadecimal bytes for texts, a fraction as text, or a whole number."""
     entry = parts.find(key)
     if entry is None or not isinstance(entry.value, list) or not entry.value:
         return
-    texts = entry.kind == "[text]"
-    if texts and isinstance(value, str):
-        entry.value[int(place * len(entry.value))] = bytes.fromhex(value)
-    elif not texts and entry.kind in ("[f32]", "[f64]"):
-        entry.value[int(place * len(entry.value))] = float(value)
-    elif not texts and isinstance(value, int):
+    index = int(place * len(entry.value))
+    old = entry.value[index]
+    if isinstance(old, bytes) and isinstance(value, str):
+        entry.value[index] = bytes.fromhex(value)
+    elif isinstance(old, float) and isinstance(value, str):
+        with contextlib.suppress(ValueError):
+            entry.value[index] = float(value)
+    elif isinstance(old, int) and isinstance(value, int):
         bits = {"[u8]": 8, "[i8]": 7, "[bool]": 1}.get(entry.kind, 31)
-        entry.value[int(place * len(entry.value))] = value & ((1 << bits) - 1)
+        entry.value[index] = value & ((1 << bits) - 1)
 
 
 def _same_element(parts: Parts, key: str, place: float, other: float) -> None:
