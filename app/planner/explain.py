@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from app.foundation.units import bytes_text, rate_text
 from app.gguf.facts import ModelFacts
-from app.hardware.profile import MachineProfile, Unknown
-from app.planner.memory import MAIN, DryRun, Fit
+from app.hardware.profile import MachineProfile, Unknown, known
+from app.planner.memory import MAIN, Fit
 from app.planner.speed import Threads
 
 if TYPE_CHECKING:
-    from app.planner.plan import CpuOnly, Plan, Reason
+    from app.planner.plan import CpuOnly, Plan, Reason, Wish
 
 _LARGER_CONTEXTS = (131_072, 65_536, 32_768, 16_384)
 # Bits a weight of the whole file (tools/quantize/README.md of llama.cpp, Llama 3.1 8B).
@@ -35,14 +35,22 @@ def reasons_of(
     plan: Plan,
     facts: ModelFacts,
     machine: MachineProfile,
+    *,
     threads: Threads,
-    dry_run: DryRun | None,
+    wanted: int,
+    wish: Wish,
+    repacked_share: float | None,
     cpu_only: CpuOnly | None,
 ) -> tuple[Reason, ...]:
-    """Why the plan is as it is, the most important first."""
-    found = [*_memory_reasons(plan, machine), _layers_reason(plan, machine, cpu_only)]
-    found += [_context_reason(plan, facts), _threads_reason(plan, threads)]
-    found += [_load_reason(plan, dry_run), _confidence_reason(plan)]
+    """Why the plan is as it is, the most important first. `wanted` is the context aimed at."""
+    found = [
+        *_memory_reasons(plan, machine),
+        *_layers_reasons(plan, machine, wish, cpu_only),
+        _context_reason(plan, facts, wanted),
+        _reason(f"threads_{threads.why or 'all'}", n=plan.n_threads, cores=threads.cores),
+        _load_reason(plan, repacked_share),
+        _reason("counted" if plan.confidence == "dry-run" else "calculated"),
+    ]
     if "n_ubatch" not in plan.pinned and plan.configuration.n_gpu_layers <= plan.n_layers:
         found.append(_reason("step", n=plan.configuration.n_ubatch))
     found.append(_reason("speed_estimated"))
@@ -130,12 +138,13 @@ def _memory_reasons(plan: Plan, machine: MachineProfile) -> list[Reason]:
     available = machine.memory.available_bytes
     if isinstance(available, Unknown):
         return [_reason("memory_unknown", why=available.reason, need=plan.needed_bytes)]
+    main = plan.memory[0].pool
     found = [
         _reason(
-            f"memory_{'no' if plan.needed_bytes > plan.free_bytes else plan.fits}",
+            f"memory_{main.fit_of(plan.needed_bytes)}",
             need=plan.needed_bytes,
             free=plan.free_bytes,
-            reserve=plan.memory[0].pool.reserve_bytes,
+            reserve=main.reserve_bytes,
         )
     ]
     for share in plan.memory[1:]:
@@ -151,54 +160,49 @@ def _memory_reasons(plan: Plan, machine: MachineProfile) -> list[Reason]:
     return found
 
 
-def _layers_reason(plan: Plan, machine: MachineProfile, cpu_only: CpuOnly | None) -> Reason:
+def _layers_reasons(
+    plan: Plan, machine: MachineProfile, wish: Wish, cpu_only: CpuOnly | None
+) -> list[Reason]:
     n_gpu, most = plan.configuration.n_gpu_layers, plan.n_layers + 1
-    cards = (
-        ()
-        if isinstance(machine.devices, Unknown)
-        else tuple(device for device in machine.devices if device.kind in ("gpu", "igpu"))
-    )
-    if cpu_only is not None:
-        return _reason(cpu_only)
-    if "n_gpu_layers" in plan.pinned and cards:
-        return _reason("layers_pinned", n=n_gpu, most=most)
-    if isinstance(machine.devices, Unknown):
-        return _reason("devices_unknown", why=machine.devices.reason)
-    if not cards:
-        return _reason("no_card")
+    found = known(machine.devices, ())
+    cards = [device for device in found if device.kind in ("gpu", "igpu")]
     names = " and ".join(card.description or card.name for card in cards)
-    if n_gpu == 0:
-        return _reason("card_too_small", device=names)
-    return _reason("layers", n=n_gpu, most=most, device=names)
+    if cpu_only is not None:
+        reason = _reason(cpu_only)
+    elif isinstance(machine.devices, Unknown):
+        reason = _reason("devices_unknown", why=machine.devices.reason)
+    elif not cards:
+        reason = _reason("no_card")
+    elif wish.n_gpu_layers is not None:
+        return [_reason("layers_pinned", n=n_gpu, most=most)]
+    elif n_gpu == 0:
+        reason = _reason("card_too_small", device=names)
+    else:
+        reason = _reason("layers", n=n_gpu, most=most, device=names)
+    if wish.n_gpu_layers:
+        return [reason, _reason("layers_not_followed")]
+    return [reason]
 
 
-def _context_reason(plan: Plan, facts: ModelFacts) -> Reason:
-    from app.planner.plan import WANTED_CONTEXT
-
+def _context_reason(plan: Plan, facts: ModelFacts, wanted: int) -> Reason:
     trained = facts.n_ctx_train
     if "n_ctx" in plan.pinned:
         code = "context_pinned_beyond" if 0 < trained < plan.n_ctx else "context_pinned"
-        return _reason(code, n=plan.n_ctx, trained=trained)
-    if 0 < trained < plan.n_ctx + 256 and trained <= WANTED_CONTEXT:
-        return _reason("context_trained", n=plan.n_ctx, trained=trained)
-    if plan.n_ctx < WANTED_CONTEXT:
-        return _reason("context_memory", n=plan.n_ctx, wanted=min(WANTED_CONTEXT, trained))
-    return _reason("context_usual", n=plan.n_ctx, trained=trained)
+    elif plan.n_ctx < wanted:
+        code = "context_memory"
+    elif 0 < trained <= wanted:
+        code = "context_trained"
+    else:
+        code = "context_usual"
+    return _reason(code, n=plan.n_ctx, trained=trained, wanted=wanted)
 
 
-def _threads_reason(plan: Plan, threads: Threads) -> Reason:
-    return _reason(f"threads_{threads.why or 'all'}", n=plan.n_threads, cores=threads.cores)
-
-
-def _load_reason(plan: Plan, dry_run: DryRun | None) -> Reason:
+def _load_reason(plan: Plan, repacked_share: float | None) -> Reason:
     if plan.configuration.load_mode == "mmap":
         return _reason("mapped")
-    share = dry_run.repacked_share if dry_run is not None else None
-    return _reason("read" if share is None else "read_repacked", share=share)
-
-
-def _confidence_reason(plan: Plan) -> Reason:
-    return _reason("counted" if plan.confidence == "dry-run" else "calculated")
+    if repacked_share is None:
+        return _reason("read")
+    return _reason("read_repacked", share=repacked_share)
 
 
 def _place(name: str) -> str:
@@ -244,6 +248,9 @@ _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     ),
     "layers_pinned": lambda v: (
         f"{v['n']} of {v['most']} layers go to the graphics card, because you chose that."
+    ),
+    "layers_not_followed": lambda v: (
+        "The layers that you chose for the graphics card are therefore not used."
     ),
     "devices_unknown": lambda v: (
         f"Only the processor is used: which graphics cards there are is unknown, "

@@ -8,13 +8,15 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from app.foundation.units import GIB, MIB
 from app.gguf.facts import ModelFacts
 from app.hardware.profile import Device, MachineProfile, Unknown, known
 
 Fit = Literal["well", "tight", "no"]
+FITS: Final[tuple[Fit, ...]] = ("no", "tight", "well")
+"""From worst to best."""
 
 MAIN = "CPU"
 """The name of main memory, as llama.cpp names the device that computes in it."""

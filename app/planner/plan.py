@@ -15,6 +15,7 @@ from app.engine.messages import LoadSettings
 from app.gguf.facts import ModelFacts
 from app.hardware.profile import MachineProfile
 from app.planner.memory import (
+    FITS,
     MAIN,
     Configuration,
     DryRun,
@@ -225,7 +226,14 @@ class _Search:
         return replace(
             plan,
             reasons=reasons_of(
-                plan, self.facts, self.machine, self.threads, self.dry_run, self.cpu_only
+                plan,
+                self.facts,
+                self.machine,
+                threads=self.threads,
+                wanted=self.wanted,
+                wish=self.wish,
+                repacked_share=self.dry_run.repacked_share if self.dry_run else None,
+                cpu_only=self.cpu_only,
             ),
             alternatives=alternatives_of(plan, self.facts, self.at_context),
         )
@@ -251,7 +259,7 @@ class _Search:
         main = memory[0].pool
         fits: list[Fit] = ["tight" if main.total_bytes == 0 else main.fit_of(main_bytes(memory))]
         fits += [share.pool.fit_of(share.need.total_bytes) for share in memory[1:]]
-        return next(fit for fit in ("no", "tight", "well") if fit in fits)
+        return next(fit for fit in FITS if fit in fits)
 
     def _threads(self) -> Threads:
         threads = threads_for(self.machine)
@@ -284,12 +292,19 @@ class _Search:
         if self.wish.n_gpu_layers is not None:
             pinned = self.wish.n_gpu_layers
             return self._with(n_ctx, most if pinned < 0 else min(pinned, most))
-        for n_gpu_layers in range(most, 0, -1):
+        best, best_fit = self._with(n_ctx, 0), -1
+        for n_gpu_layers in range(most, -1, -1):
             found = self._with(n_ctx, n_gpu_layers)
-            devices = self.memory_at(found)[1:]
-            if all(share.pool.fit_of(share.need.total_bytes) == "well" for share in devices):
-                return found
-        return self._with(n_ctx, 0)
+            memory = self.memory_at(found)
+            # Past its reserve a card fails or gets slow: better fewer layers there.
+            if any(share.pool.fit_of(share.need.total_bytes) != "well" for share in memory[1:]):
+                continue
+            fit = FITS.index(self.fit(memory))
+            if fit > best_fit:
+                best, best_fit = found, fit
+            if fit == len(FITS) - 1:
+                break
+        return best
 
     def _with(self, n_ctx: int, n_gpu_layers: int) -> Configuration:
         on_devices = n_gpu_layers > self.facts.n_layers

@@ -32,7 +32,8 @@ _IGPU_FLOPS = 0.8e12
 _CORE_FLOPS = (("AVX512", 60e9), ("AVX2", 35e9), ("DOTPROD", 35e9), ("AVX", 15e9), ("NEON", 12e9))
 """Multiplications and additions of quantized matrices that one core does in a second."""
 _SLOWEST_CORE_FLOPS = 4e9
-_TOKEN_OVERHEAD_S = 0.0005
+_STEP_S, _STEP_LAYER_S = 0.0002, 40e-6
+"""What a step costs beside its arithmetic: some twenty graph nodes a layer, each a barrier."""
 _TYPICAL_DEPTH = 1024
 """Tokens of conversation at which the speed of an answer is said."""
 _EFFICIENCY = {
@@ -102,7 +103,7 @@ def _cores(cpu: Processor) -> int:
 
 def core_flops(machine: MachineProfile) -> float:
     """Operations a second of one core, by the instruction sets the backend uses."""
-    found = set(known(machine.processor.instruction_sets, ()))
+    found = set(known(machine.processor.instruction_sets, ("NEON",)))
     return next((flops for name, flops in _CORE_FLOPS if name in found), _SLOWEST_CORE_FLOPS)
 
 
@@ -143,7 +144,8 @@ def expected(
     flops = {pool.name: _flops(pool, n_threads, machine) for pool in pools}
     bytes_weight = _efficiency(facts.quant)
     output_bytes = facts.output_bytes + facts.tied_output_bytes
-    writing_s, reading_s = _TOKEN_OVERHEAD_S, 0.0
+    writing_s = _STEP_S + _STEP_LAYER_S * facts.n_layers
+    reading_s = writing_s / configuration.n_ubatch
     params_per_byte = facts.n_params / max(1, facts.weight_bytes)
     for layer in range(facts.n_layers):
         place = places[layer]
@@ -151,7 +153,6 @@ def expected(
         writing_s += (active / bytes_weight + kv[layer]) / bandwidth[place]
         reading_s += 2 * active * params_per_byte / flops[place]
     writing_s += output_bytes / bytes_weight / bandwidth[places[-1]]
-    reading_s = max(reading_s, 1e-6)
     return Speed(round(1 / reading_s, 1), round(1 / writing_s, 1))
 
 
