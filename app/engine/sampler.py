@@ -45,6 +45,11 @@ class Sampler:
             self.close()
             raise
 
+    @property
+    def chain_pointer(self) -> Any:
+        """The native chain, without the grammar."""
+        return self._chain.pointer
+
     def sample(self, context: Context, index: int) -> int:
         """The next token, from the logits of batch entry `index`; the chain has accepted it.
 

@@ -8,7 +8,7 @@ from concurrent.futures import Future
 import pytest
 
 from app.engine.inbox import Inbox
-from app.engine.messages import Cancel, Close, Submit, Unload
+from app.engine.messages import Cancel, Close, Command, Submit, Unload
 from app.engine.messages import EngineRequest as Request
 from app.foundation.errors import EngineDead
 from app.protocol.generation import SamplingParams
@@ -20,9 +20,17 @@ def submit(name: str) -> Submit:
     return Submit(Request(name, (1,), SamplingParams()), lambda event: None, 0.0)
 
 
+def is_up(inbox: Inbox) -> bool:
+    return inbox.flag.is_raised
+
+
+def is_stopped(inbox: Inbox) -> bool:
+    return inbox.is_load_stopped
+
+
 def test_commands_come_out_in_order() -> None:
     inbox = Inbox()
-    commands = [submit("a"), Cancel("a", "x"), submit("b")]
+    commands: list[Command] = [submit("a"), Cancel("a", "x"), submit("b")]
     for command in commands:
         inbox.put(command)
     assert inbox.take(wait=True) == commands
@@ -33,11 +41,11 @@ def test_cancelling_a_watched_request_raises_the_flag_and_another_does_not() -> 
     inbox = Inbox()
     inbox.watch({"a"})
     inbox.put(Cancel("b", "x"))
-    assert not inbox.flag.is_raised
+    assert not is_up(inbox)
     inbox.put(Cancel("a", "x"))
-    assert inbox.flag.is_raised
+    assert is_up(inbox)
     inbox.take(wait=False)
-    assert not inbox.flag.is_raised
+    assert not is_up(inbox)
 
 
 def test_a_cancel_between_taking_and_watching_is_not_lost() -> None:
@@ -45,17 +53,17 @@ def test_a_cancel_between_taking_and_watching_is_not_lost() -> None:
     inbox.take(wait=False)
     inbox.put(Cancel("a", "x"))
     inbox.watch({"a"})
-    assert inbox.flag.is_raised
+    assert is_up(inbox)
 
 
 def test_unloading_and_closing_stop_a_decode_and_a_load() -> None:
     for command in (Unload(Future()), Close()):
         inbox = Inbox()
         inbox.put(command)
-        assert inbox.flag.is_raised
-        assert inbox.is_load_stopped
+        assert is_up(inbox)
+        assert is_stopped(inbox)
         inbox.take(wait=False)
-        assert not inbox.is_load_stopped
+        assert not is_stopped(inbox)
 
 
 def test_after_closing_the_last_command_still_comes_and_nothing_more_goes_in() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -35,7 +36,7 @@ def test_defaults_pass() -> None:
 )
 def test_unusable_values_are_refused(values: dict[str, Any]) -> None:
     with pytest.raises(InvalidInput):
-        LoadSettings(**({"path": "m.gguf", "n_ctx": 4096} | values)).check()
+        dataclasses.replace(LoadSettings(path="m.gguf", n_ctx=4096), **values).check()
 
 
 def test_a_cancelled_load_is_a_failed_load_with_a_code_of_its_own() -> None:
