@@ -53,6 +53,10 @@ class Body:
     def is_laid_out(self) -> bool:
         return any(part.width for part in self._parts)
 
+    def is_measured(self, width: int) -> bool:
+        """True if its height at a width is more than a count of characters."""
+        return self._source is not None and self._width == width
+
     def set_text(self, text: str) -> None:
         """Replace the text. The end of one that has grown costs only its last part."""
         if self._is_growing and self._source is not None and text == self.text:
@@ -119,9 +123,13 @@ class Body:
             chosen.is_dirty = True
         return True
 
-    def lay_out(self, top: int, bottom: int, width: int, ink: Ink) -> int:
-        """Lay out what lies between `top` and `bottom`. Returns how far down the content at
-        `top` has moved because what begins above it is not as tall as was estimated."""
+    def lay_out(self, top: int, bottom: int, width: int, ink: Ink, *, keep_end: bool) -> int:
+        """Lay out what lies between `top` and `bottom`.
+
+        Returns how far down that has to be looked at for what was seen before to stand still:
+        what is new above it may not be as tall as was estimated. With `keep_end` nothing of this
+        text was seen before, but what follows it was.
+        """
         if self._source is None:
             self._source = Source(as_written=self._as_written)
             self.read_on()
@@ -129,15 +137,15 @@ class Body:
             self._width = width
             for part in self._parts:
                 part.width = part.height = 0
+        last_seen = self._estimate_parts(top, bottom, ink)
         moved = y = 0
         for index, part in enumerate(self._parts):
-            if not part.height and not part.width:
-                part.height = self._estimated(part, ink)
             is_near = y <= bottom + moved and y + part.height >= top + moved
             if is_near and not part.is_laid_out:
                 before = None if part.width else part.height
                 part.take(self._blocks(part), width, ink, is_first=index == 0)
-                if before is not None and y < top + moved:
+                stands_above = keep_end or index < last_seen or y < top + moved
+                if before is not None and stands_above:
                     moved += part.height - before
             y += part.height
         left = 0 if self.is_read else len(self._shown()) - self._fed
@@ -145,6 +153,18 @@ class Body:
             y += estimated_height("prose", left, left // _CHARS_PER_LINE, width, ink)
         self.height = y
         return moved
+
+    def _estimate_parts(self, top: int, bottom: int, ink: Ink) -> int:
+        """Give every part a height; the last one between `top` and `bottom` that is laid out."""
+        last_seen = -1
+        y = 0
+        for index, part in enumerate(self._parts):
+            if not part.height and not part.width:
+                part.height = self._estimated(part, ink)
+            if part.width and y <= bottom and y + part.height >= top:
+                last_seen = index
+            y += part.height
+        return last_seen
 
     @property
     def growth_top(self) -> int:
@@ -187,7 +207,7 @@ class Body:
     ) -> Iterator[tuple[tuple[int, int], Box]]:
         """Every box from one (part, index) to another, made if need be: for copying."""
         if self._source is None:
-            self.lay_out(0, 0, width, ink)
+            self.lay_out(0, 0, width, ink, keep_end=False)
         while not self.is_read:
             self.read_on()
         for number in range(first[0], min(last[0] + 1, len(self._parts))):

@@ -13,13 +13,63 @@ from app.gui.widgets.buttons import IconButton
 
 _COPIED_MS = 1_500
 _SUFFIXES = {
-    **{"python": "py", "javascript": "js", "typescript": "ts", "bash": "sh", "shell": "sh"},
-    **{"rust": "rs", "kotlin": "kt", "csharp": "cs", "c++": "cpp", "c#": "cs", "ruby": "rb"},
-    **{"markdown": "md", "powershell": "ps1", "haskell": "hs", "perl": "pl", "golang": "go"},
+    "python": "py",
+    "javascript": "js",
+    "typescript": "ts",
+    "bash": "sh",
+    "shell": "sh",
+    "rust": "rs",
+    "kotlin": "kt",
+    "csharp": "cs",
+    "c++": "cpp",
+    "c#": "cs",
+    "ruby": "rb",
+    "markdown": "md",
+    "powershell": "ps1",
+    "haskell": "hs",
+    "perl": "pl",
+    "golang": "go",
 }
 _PLAIN = frozenset(
-    "py js ts sh c cpp h java go rs html xml css scss sql kt swift cs toml ini diff lua r md ps1"
-    " bat php dart json yaml yml csv txt tex rb jsx tsx".split()
+    [
+        "py",
+        "js",
+        "ts",
+        "sh",
+        "c",
+        "cpp",
+        "h",
+        "java",
+        "go",
+        "rs",
+        "html",
+        "xml",
+        "css",
+        "scss",
+        "sql",
+        "kt",
+        "swift",
+        "cs",
+        "toml",
+        "ini",
+        "diff",
+        "lua",
+        "r",
+        "md",
+        "ps1",
+        "bat",
+        "php",
+        "dart",
+        "json",
+        "yaml",
+        "yml",
+        "csv",
+        "txt",
+        "tex",
+        "rb",
+        "jsx",
+        "tsx",
+    ]
 )
 
 
@@ -37,8 +87,8 @@ class CodeTools(QWidget):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.box: CodeBox | None = None
-        self._copy = IconButton("copy", self.tr("Copy the code"))
-        self._save = IconButton("download", self.tr("Save the code as a file"))
+        self.copy_button = IconButton("copy", self.tr("Copy the code"))
+        self.save_button = IconButton("download", self.tr("Save the code as a file"))
         self._copied = QTimer(self)
         self._copied.setSingleShot(True)
         self._copied.setInterval(_COPIED_MS)
@@ -46,10 +96,10 @@ class CodeTools(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)
-        row.addWidget(self._copy)
-        row.addWidget(self._save)
-        self._copy.clicked.connect(self._copy_code)
-        self._save.clicked.connect(self._ask_to_save)
+        row.addWidget(self.copy_button)
+        row.addWidget(self.save_button)
+        self.copy_button.clicked.connect(self._copy_code)
+        self.save_button.clicked.connect(self._ask_to_save)
         self.resize(self.sizeHint())
 
     def serve(self, box: CodeBox) -> None:
@@ -62,11 +112,11 @@ class CodeTools(QWidget):
     def _copy_code(self) -> None:
         if self.box is not None:
             QApplication.clipboard().setText(self.box.whole_text)
-            self._copy.set_face("check", self.tr("Copied"))
+            self.copy_button.set_face("check", self.tr("Copied"))
             self._copied.start()
 
     def _show_copy(self) -> None:
-        self._copy.set_face("copy", self.tr("Copy the code"))
+        self.copy_button.set_face("copy", self.tr("Copy the code"))
 
     def _ask_to_save(self) -> None:
         if self.box is not None:
@@ -82,7 +132,7 @@ class CodeToolsLayer(QWidget):
         super().__init__(transcript.viewport())
         self.hide()
         self._view = transcript
-        self._tools: list[CodeTools] = []
+        self.tools: list[CodeTools] = []
         transcript.laid_out.connect(self.place)
 
     def place(self) -> None:
@@ -102,16 +152,16 @@ class CodeToolsLayer(QWidget):
                 tools.move(x, y)
                 tools.show()
                 used += 1
-        for tools in self._tools[used:]:
+        for tools in self.tools[used:]:
             tools.box = None
             tools.hide()
 
     def _tool(self, index: int) -> CodeTools:
-        if index == len(self._tools):
+        if index == len(self.tools):
             tools = CodeTools(self._view.viewport())
             tools.save_asked.connect(self.save_asked)
-            self._tools.append(tools)
-        return self._tools[index]
+            self.tools.append(tools)
+        return self.tools[index]
 
 
 def write_text(path: Path, text: str) -> None:

@@ -115,9 +115,9 @@ class Flow:
             self._settle_from_bottom()
         self._forget_old()
 
-    def _lay_out(self, message: int, top: int, bottom: int) -> int:
+    def _lay_out(self, message: int, top: int, bottom: int, *, keep_end: bool = False) -> int:
         each = self.messages[message]
-        moved = each.lay_out(top, bottom, self.width, self._ink)
+        moved = each.lay_out(top, bottom, self.width, self._ink, keep_end=keep_end)
         self._index.set(message, each.height)
         self._laid_out[message] = None
         self._laid_out.move_to_end(message)
@@ -125,12 +125,15 @@ class Flow:
 
     def _settle_from_top(self) -> bool:
         """From the top of what is seen downwards; False when that ends above the bottom."""
+        is_from_below = self._top[1] < 0
         for _ in range(_MAX_PASSES):
             message, y = self._normal_top()
-            moved = self._lay_out(message, y, y + self.height)
+            is_new = not self.messages[message].is_measured(self.width)
+            moved = self._lay_out(message, y, y + self.height, keep_end=is_from_below)
             self._top = (message, y + moved)
-            if self._normal_top() == (message, y + moved):
+            if not moved and not is_new and self._normal_top() == self._top:
                 break
+            is_from_below = is_from_below or self._top[1] < 0
         message, y = self._top
         filled = self.messages[message].height - y
         while filled < self.height and message + 1 < len(self.messages):

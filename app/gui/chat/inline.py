@@ -5,6 +5,7 @@ Owns the one Markdown parser. HTML is off, references are off, nothing is ever l
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -37,6 +38,8 @@ def _build() -> MarkdownIt:
 
 
 parser = _build()
+# At its finest level the parser's log would hold what people and models write.
+logging.getLogger("markdown_it").setLevel(logging.WARNING)
 
 
 def parse_inline(text: str) -> tuple[Run, ...]:

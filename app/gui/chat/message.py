@@ -84,17 +84,24 @@ class Message:
         """How far from the column's left edge the text begins."""
         return width - self._bubble_width + BUBBLE_X if self.is_user else 0
 
+    def is_measured(self, width: int) -> bool:
+        """True if its height in a column of `width` is more than a count of characters."""
+        return self.body.is_measured(self.text_width(width))
+
     def estimate(self, width: int, ink: Ink) -> int:
         """A height from counts alone; the real one comes with `lay_out`."""
         self.height = estimated_message_height(self.is_user, self.body.text, width, ink)
         return self.height
 
-    def lay_out(self, top: int, bottom: int, width: int, ink: Ink) -> int:
-        """Lay out what lies between `top` and `bottom`; returns how far down what is at `top`
-        has moved by it."""
+    def lay_out(
+        self, top: int, bottom: int, width: int, ink: Ink, *, keep_end: bool = False
+    ) -> int:
+        """Lay out what lies between `top` and `bottom`; see `Body.lay_out` for the result."""
         start = self.body_top
         text_width = self.text_width(width)
-        moved = self.body.lay_out(top - start, bottom - start, text_width, ink)
+        is_new = not self.is_measured(width)
+        before = self.height
+        moved = self.body.lay_out(top - start, bottom - start, text_width, ink, keep_end=keep_end)
         self._lay_out_note(text_width, ink)
         self._quiet_height = ink.small_line_px + 4 if self.quiet else 0
         y = start + self.body.height + self._note_height
@@ -105,6 +112,8 @@ class Message:
                 2 * BUBBLE_X
             )
         self.height = y + ACTIONS_PX + self._quiet_height
+        if is_new:
+            return self.height - before if keep_end else 0
         return moved
 
     def _lay_out_note(self, width: int, ink: Ink) -> None:

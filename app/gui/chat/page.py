@@ -197,9 +197,9 @@ class ChatPage(QWidget):
         messages, turns = self.transcript.messages, self.path.turns
         wanted = ""
         last = turns[-1] if turns else None
-        if last is not None and last.state != "writing":
-            if self._services.settings.get(SHOW_QUIET_LINE):
-                wanted = quiet_line(last, self.model_button.n_ctx)
+        is_wanted = self._services.settings.get(SHOW_QUIET_LINE)
+        if is_wanted and last is not None and last.state != "writing":
+            wanted = quiet_line(last, self.model_button.n_ctx)
         changed = False
         count = len(messages)
         for number in range(max(0, count - 4), count):

@@ -42,7 +42,7 @@ def gap_before(block: Block) -> int:
 class Part:
     """A segment and what it became. `opened` shows what is folded away otherwise."""
 
-    __slots__ = ("boxes", "height", "is_dirty", "opened", "segment", "width", "_scrolls")
+    __slots__ = ("_scrolls", "boxes", "height", "is_dirty", "opened", "segment", "width")
 
     def __init__(self, segment: Segment | None, height: int) -> None:
         self.segment = segment

@@ -54,11 +54,12 @@ class Pointer(QObject):
         kind = event.type()
         if kind == QEvent.Type.MouseMove:
             self._moved(cast(QMouseEvent, event))
-        elif kind in (QEvent.Type.MouseButtonPress, QEvent.Type.MouseButtonDblClick):
+            return True
+        if kind in (QEvent.Type.MouseButtonPress, QEvent.Type.MouseButtonDblClick):
             return self._press(cast(QMouseEvent, event))
-        elif kind == QEvent.Type.MouseButtonRelease:
+        if kind == QEvent.Type.MouseButtonRelease:
             return self._release(cast(QMouseEvent, event))
-        elif kind == QEvent.Type.Leave:
+        if kind == QEvent.Type.Leave:
             self._view.hovered.emit(-1)
         return False
 

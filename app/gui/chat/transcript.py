@@ -113,7 +113,8 @@ class Transcript(QAbstractScrollArea):
     @property
     def column(self) -> QRect:
         """The column of messages, in the viewport's coordinates."""
-        room = self.viewport().width() - 2 * SIDE_PX
+        # As if the bar were always there: text must not wrap anew when it appears.
+        room = self.width() - self.verticalScrollBar().sizeHint().width() - 2 * SIDE_PX
         width = max(120, min(theme.COLUMN_PX, room))
         left = max(0, (self.viewport().width() - width) // 2)
         return QRect(left, 0, width, self.viewport().height())
