@@ -99,11 +99,11 @@ class Composer(QWidget):
         self._frame = QFrame()
         self._frame.setProperty("kind", "composer")
         self.draft = Draft()
-        self._cards = PastedRow()
+        self.cards = PastedRow()
         self._hint = PlainLabel(role="secondary")
         self._hint.hide()
         self._editing = QWidget()
-        self._button = IconButton(
+        self.button = IconButton(
             "arrow-up", self.tr("Send"), token="on_accent", kind="send", shortcut_text="Enter"
         )
         self._is_stop = False
@@ -111,29 +111,29 @@ class Composer(QWidget):
         self._arrange()
         self.draft.setPlaceholderText(self.tr("Write a message"))
         self.draft.textChanged.connect(self._changed)
-        self._cards.changed.connect(self._changed)
-        self.draft.pasted_long.connect(self._cards.add)
+        self.cards.changed.connect(self._changed)
+        self.draft.pasted_long.connect(self.cards.add)
         self.draft.sent.connect(self._send)
         self.draft.stopped.connect(self._escape)
         self.draft.left_upwards.connect(self.left_upwards)
         self.draft.focus_changed.connect(self._show_focus)
-        self._button.clicked.connect(self._press)
+        self.button.clicked.connect(self._press)
         theme.current().changed.connect(self.fit)
         self._changed()
 
     @property
     def text(self) -> str:
         """What would be sent: the words typed, then what was pasted."""
-        return joined(Pasted(self.draft.toPlainText(), self._cards.texts))
+        return joined(Pasted(self.draft.toPlainText(), self.cards.texts))
 
     @property
     def content(self) -> Pasted:
         """The draft in its parts, to be put back later."""
-        return Pasted(self.draft.toPlainText(), self._cards.texts)
+        return Pasted(self.draft.toPlainText(), self.cards.texts)
 
     def put(self, content: Pasted) -> None:
         """Show a draft that was kept."""
-        self._cards.set_texts(content.cards)
+        self.cards.set_texts(content.cards)
         self.draft.setPlainText(content.typed)
         self.draft.moveCursor(self.draft.textCursor().MoveOperation.End)
 
@@ -156,9 +156,9 @@ class Composer(QWidget):
             return
         self._is_stop = is_answering
         if is_answering:
-            self._button.set_face("square", self.tr("Stop"), self.tr("Esc"))
+            self.button.set_face("square", self.tr("Stop"), self.tr("Esc"))
         else:
-            self._button.set_face("arrow-up", self.tr("Send"), "Enter")
+            self.button.set_face("arrow-up", self.tr("Send"), "Enter")
         self._enable()
 
     def set_hint(self, text: str, *, is_warning: bool = False) -> None:
@@ -196,10 +196,10 @@ class Composer(QWidget):
 
     @property
     def has_text(self) -> bool:
-        return bool(self._cards.texts) or bool(self.draft.toPlainText().strip())
+        return bool(self.cards.texts) or bool(self.draft.toPlainText().strip())
 
     def _enable(self) -> None:
-        self._button.setEnabled(self._is_stop or self.has_text)
+        self.button.setEnabled(self._is_stop or self.has_text)
 
     def _press(self) -> None:
         if self._is_stop:
@@ -224,7 +224,7 @@ class Composer(QWidget):
         self._frame.style().polish(self._frame)
 
     def _arrange(self) -> None:
-        self._button.setFixedSize(QSize(SEND_PX, SEND_PX))
+        self.button.setFixedSize(QSize(SEND_PX, SEND_PX))
         cancel = IconButton("x", self.tr("Keep the message as it was"), shortcut_text="Esc")
         cancel.clicked.connect(self.cancelled_edit)
         editing = QHBoxLayout(self._editing)
@@ -237,12 +237,12 @@ class Composer(QWidget):
         row = QHBoxLayout()
         row.setSpacing(theme.SPACE_8)
         row.addWidget(self.draft, 1, Qt.AlignmentFlag.AlignVCenter)
-        row.addWidget(self._button, 0, Qt.AlignmentFlag.AlignBottom)
+        row.addWidget(self.button, 0, Qt.AlignmentFlag.AlignBottom)
         inside = QVBoxLayout(self._frame)
         inside.setContentsMargins(theme.SPACE_12, 6, 6, 6)
         inside.setSpacing(theme.SPACE_4)
         inside.addWidget(self._editing)
-        inside.addWidget(self._cards)
+        inside.addWidget(self.cards)
         inside.addLayout(row)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)

@@ -18,6 +18,7 @@ from app.gui.widgets.toast import announce
 
 _WIDTH_PX = 440
 _BREAK_EVERY = 24
+_BREAK = "\u200b"
 
 
 class LinkBar(QFrame):
@@ -34,18 +35,24 @@ class LinkBar(QFrame):
         self._target = ""
         self._host = PlainLabel(role="strong")
         self._whole = PlainLabel(role="secondary")
-        self._open = TextButton(self.tr("Open in the browser"), "plain", icon="external-link")
-        self._copy = TextButton(self.tr("Copy the address"), "quiet", icon="copy")
+        self.open_button = TextButton(self.tr("Open in the browser"), "plain", icon="external-link")
+        self.copy_button = TextButton(self.tr("Copy the address"), "quiet", icon="copy")
         self._close = IconButton("x", self.tr("Close"))
         self._arrange()
-        self._open.clicked.connect(self._open_target)
-        self._copy.clicked.connect(self._copy_target)
+        self.open_button.clicked.connect(self._open_target)
+        self.copy_button.clicked.connect(self._copy_target)
         self._close.clicked.connect(self.dismiss)
         self.hide()
 
     @property
-    def target(self) -> str:
-        return self._target
+    def shown_host(self) -> str:
+        """Whom the bar says the link leads to."""
+        return self._host.text().replace(_BREAK, "")
+
+    @property
+    def shown_target(self) -> str:
+        """The address the bar shows."""
+        return self._whole.text().replace(_BREAK, "")
 
     def ask(self, target: str, point: QPoint) -> None:
         """Show where `target` leads, near a point of the parent; refuses what may not open."""
@@ -53,7 +60,7 @@ class LinkBar(QFrame):
             return
         self._target = target
         is_mail = target.lower().startswith("mailto:")
-        self._open.setText(
+        self.open_button.setText(
             self.tr("Write a message") if is_mail else self.tr("Open in the browser")
         )
         self._host.setText(_breakable(host_of(target)))
@@ -61,7 +68,7 @@ class LinkBar(QFrame):
         self._place(point)
         self.show()
         self.raise_()
-        self._copy.setFocus(Qt.FocusReason.OtherFocusReason)
+        self.copy_button.setFocus(Qt.FocusReason.OtherFocusReason)
         announce(self, self.tr("Link to %1").replace("%1", target))
 
     def dismiss(self) -> None:
@@ -96,8 +103,8 @@ class LinkBar(QFrame):
         top.addWidget(self._close, 0, Qt.AlignmentFlag.AlignTop)
         buttons = QHBoxLayout()
         buttons.setSpacing(theme.SPACE_8)
-        buttons.addWidget(self._open)
-        buttons.addWidget(self._copy)
+        buttons.addWidget(self.open_button)
+        buttons.addWidget(self.copy_button)
         buttons.addStretch(1)
         whole = self._column
         whole.setContentsMargins(theme.SPACE_16, theme.SPACE_12, theme.SPACE_8, theme.SPACE_12)
@@ -121,4 +128,4 @@ class LinkBar(QFrame):
 def _breakable(target: str) -> str:
     """An address that a label can wrap: Qt breaks a line only where it may."""
     text = shown(target, in_code=True)
-    return "\u200b".join(text[at : at + _BREAK_EVERY] for at in range(0, len(text), _BREAK_EVERY))
+    return _BREAK.join(text[at : at + _BREAK_EVERY] for at in range(0, len(text), _BREAK_EVERY))

@@ -55,6 +55,7 @@ class PastedRow(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.texts: tuple[str, ...] = ()
+        self.remove_buttons: list[IconButton] = []
         self._cards: list[QWidget] = []
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 2, theme.SPACE_8, 2)
@@ -74,6 +75,7 @@ class PastedRow(QWidget):
             self._column.removeWidget(card)
             card.hide()
             card.deleteLater()
+        self.remove_buttons = []
         self._cards = [self._card(index, text) for index, text in enumerate(texts)]
         for card in self._cards:
             self._column.addWidget(card)
@@ -92,6 +94,7 @@ class PastedRow(QWidget):
         words = self.tr("Pasted text, %1, lines: %2").replace("%1", size).replace("%2", lines)
         remove = IconButton("x", self.tr("Remove the pasted text"))
         remove.clicked.connect(partial(self._remove, index))
+        self.remove_buttons.append(remove)
         row = QHBoxLayout(card)
         row.setContentsMargins(theme.SPACE_12, 2, 2, 2)
         row.addWidget(PlainLabel(words, "strong", wrap=False))
