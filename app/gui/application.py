@@ -18,6 +18,7 @@ from app.foundation.errors import HearthError, NoDisplay
 from app.gui import icons, theme, window_state
 from app.gui.bridge import Bridge
 from app.gui.closing import Closing
+from app.gui.collecting import Collecting
 from app.gui.crash_log import CrashLog
 from app.gui.instance import InstanceServer, ProfileLock
 from app.gui.main_window import MainWindow
@@ -84,6 +85,7 @@ class Session(QObject):
         self._app = app
         self._services = services
         self._state_path = services.profile.state / STATE_FILE
+        self._collecting = Collecting(self)
         self._apply_look()
         self.bridge = Bridge()
         self.notify = Notifier(self.bridge, CrashLog(services.profile.crash_report), self)
@@ -120,6 +122,7 @@ class Session(QObject):
         self._signals.close()
         self.bridge.close()
         self.notify.remove_hooks()
+        self._collecting.close()
         self.window.deleteLater()
         self.deleteLater()
 
@@ -133,8 +136,9 @@ class Session(QObject):
     def _after_first_paint(self) -> None:
         self._show_notices()
         self._server = InstanceServer(self._services.profile, self)
-        self._server.raise_asked.connect(self._raise)
+        self._server.raise_asked.connect(self.raised)
         self._services.after_first_paint()
+        self._collecting.settle()
         if self._services.open_model:
             self.window.open_model(self._services.open_model)
 
@@ -174,7 +178,8 @@ class Session(QObject):
         self.window.open_conversation(None)
         self.window.sidebar.reload()
 
-    def _raise(self, path: str) -> None:
+    def raised(self, path: str) -> None:
+        """Another start asked for this window, and perhaps for a model."""
         self.window.come_forward()
         if path:
             self.window.open_model(path)

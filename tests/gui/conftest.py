@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import weakref
 from collections.abc import Iterator, Sequence
@@ -29,6 +30,7 @@ from tests.fixtures.store import opened_database
 from tests.fixtures.tiny_models import make
 
 DEADLINE_S = 60.0
+PATIENCE_MS = 30_000
 _HARMLESS = re.compile(r"This plugin does not support|QStandardPaths: XDG_RUNTIME_DIR")
 
 
@@ -36,6 +38,15 @@ def sweep() -> None:
     """Let everything that was to be deleted be deleted."""
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     QCoreApplication.processEvents()
+
+
+@pytest.fixture(autouse=True)
+def _garbage_stays_on_this_thread() -> Iterator[None]:
+    """As in the window: no QObject may be collected by a thread of the services."""
+    gc.disable()
+    yield
+    gc.collect()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)
@@ -163,6 +174,6 @@ def settled(qtbot: QtBot) -> Any:
     """Waits until something holds: `settled(lambda: list.count() == 3)`."""
 
     def wait(holds: Any) -> None:
-        qtbot.waitUntil(holds, timeout=round(10000))
+        qtbot.waitUntil(holds, timeout=PATIENCE_MS)
 
     return wait

@@ -35,7 +35,7 @@ class Banner(QFrame):
         row.addLayout(words, 1)
         if notice.action:
             button = TextButton(notice.action)
-            button.clicked.connect(self._take_action)
+            button.clicked.connect(self.take_action)
             row.addWidget(button, 0, Qt.AlignmentFlag.AlignVCenter)
         close = IconButton("x", self.tr("Close this message"))
         close.clicked.connect(self._close)
@@ -48,7 +48,8 @@ class Banner(QFrame):
         ratio = self.devicePixelRatioF()
         self._mark.setPixmap(icons.pixmap(self._icon, tokens.accent, theme.ICON_PX, ratio))
 
-    def _take_action(self) -> None:
+    def take_action(self) -> None:
+        """Do what the notice offers, and go."""
         self._close()
         if self._notice.act is not None:
             self._notice.act()
