@@ -61,6 +61,7 @@ class Body:
         """Replace the text. The end of one that has grown costs only its last part."""
         if self._is_growing and self._source is not None and text == self.text:
             self._is_growing = False
+            self._fed = len(text)
             first = len(self._source.segments) - 1
             self._source.close()
             self._sync(first)

@@ -100,8 +100,8 @@ class Composer(QWidget):
         self._frame.setProperty("kind", "composer")
         self.draft = Draft()
         self.cards = PastedRow()
-        self._hint = PlainLabel(role="secondary")
-        self._hint.hide()
+        self.hint = PlainLabel(role="secondary")
+        self.hint.hide()
         self._editing = QWidget()
         self.button = IconButton(
             "arrow-up", self.tr("Send"), token="on_accent", kind="send", shortcut_text="Enter"
@@ -163,9 +163,9 @@ class Composer(QWidget):
 
     def set_hint(self, text: str, *, is_warning: bool = False) -> None:
         """A line under the field: how much of the context this takes, or that it will not fit."""
-        self._hint.setText(text)
-        self._hint.set_role("warning" if is_warning else "secondary")
-        self._hint.setVisible(bool(text))
+        self.hint.setText(text)
+        self.hint.set_role("warning" if is_warning else "secondary")
+        self.hint.setVisible(bool(text))
 
     def focus(self) -> None:
         """Ready to type."""
@@ -248,4 +248,4 @@ class Composer(QWidget):
         whole.setContentsMargins(0, 0, 0, 0)
         whole.setSpacing(theme.SPACE_4)
         whole.addWidget(self._frame)
-        whole.addWidget(self._hint)
+        whole.addWidget(self.hint)

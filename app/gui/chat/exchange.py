@@ -41,19 +41,19 @@ class Exchange(QObject):
         self.options = ConversationOptions()
         self._queued: Callable[[], None] | None = None
         self._creating = False
-        self._hearing = Hearing(path, lambda: self.conversation_id, self)
-        self._hearing.changed.connect(self.changed)
-        self._hearing.refused.connect(self._was_refused)
-        self._hearing.ended.connect(self._ended)
-        self._hearing.stored.connect(self.conversation_changed)
-        self._mailbox = bridge.mailbox(self._hearing.arrived)
+        self.hearing = Hearing(path, lambda: self.conversation_id, self)
+        self.hearing.changed.connect(self.changed)
+        self.hearing.refused.connect(self._was_refused)
+        self.hearing.ended.connect(self._ended)
+        self.hearing.stored.connect(self.conversation_changed)
+        self._mailbox = bridge.mailbox(self.hearing.arrived)
 
     # State.
 
     @property
     def live(self) -> Live | None:
         """The answer under way in the open conversation."""
-        return self._hearing.live.get(self.conversation_id or "")
+        return self.hearing.live.get(self.conversation_id or "")
 
     @property
     def is_answering(self) -> bool:
@@ -100,7 +100,7 @@ class Exchange(QObject):
         self.path.show(turns)
         live = self.live
         if live is not None:
-            self._hearing.show(live)
+            self.hearing.show(live)
         self.opened.emit()
         self.changed.emit()
 
@@ -186,7 +186,7 @@ class Exchange(QObject):
     def _created(self, live: Live, conversation: Conversation) -> None:
         is_shown = self._creating and self.conversation_id is None
         self._creating = False
-        self._hearing.live[conversation.id] = live
+        self.hearing.live[conversation.id] = live
         if is_shown:
             self.conversation_id = conversation.id
             self.conversation = conversation
@@ -234,7 +234,7 @@ class Exchange(QObject):
         self._services.chat.resume(conversation_id, turn_id, self._mailbox.append)
 
     def _begin(self, conversation_id: str, live: Live) -> None:
-        self._hearing.live[conversation_id] = live
+        self.hearing.live[conversation_id] = live
         self.changed.emit()
 
     def _turn(self, turn_id: str) -> Turn | None:

@@ -58,7 +58,7 @@ class ChatPage(QWidget):
             "sliders-horizontal", self.tr("Options of this chat"), shortcut_text="Ctrl+Shift+O"
         )
         self._drafts = Drafts(self.composer)
-        self._refusal: Banner | None = None
+        self.refusal: Banner | None = None
         self._middle = QStackedWidget()
         self._notices = QVBoxLayout()
         self._arrange()
@@ -140,15 +140,15 @@ class ChatPage(QWidget):
 
     def _show_refusal(self, notice: Notice) -> None:
         self._dismiss_refusal()
-        self._refusal = Banner(notice, "circle-alert")
-        self._notices.addWidget(self._refusal)
-        announce(self._refusal, f"{notice.title} {notice.detail}")
+        self.refusal = Banner(notice, "circle-alert")
+        self._notices.addWidget(self.refusal)
+        announce(self.refusal, f"{notice.title} {notice.detail}")
 
     def _dismiss_refusal(self) -> None:
-        if self._refusal is not None:
-            self._refusal.hide()
-            self._refusal.deleteLater()
-            self._refusal = None
+        if self.refusal is not None:
+            self.refusal.hide()
+            self.refusal.deleteLater()
+            self.refusal = None
 
     def _prompt_now(
         self,

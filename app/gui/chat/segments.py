@@ -55,6 +55,7 @@ class Source:
         self._after_blank = True
         self._in_list = False
         self._previous_line = (0, "")
+        self._in_giant = False
         self._held = ""
         if text:
             self.append(text)
@@ -112,6 +113,7 @@ class Source:
             self._begin("plain", self._line_start, end)
             last = self.segments[-1]
         last.kind = "plain"
+        self._in_giant = True
         at = last.start
         parts = pieces(self.text[at:end], SOFT_LIMIT_CHARS)
         for part in parts:
@@ -127,6 +129,11 @@ class Source:
     def _line(self, start: int, end: int) -> None:
         line = self.text[start:end].rstrip("\r\n")
         last = self._last_open()
+        if self._in_giant and last is not None:
+            self._in_giant = False
+            self._extend(last, end)
+            last.closed = self._after_blank = True
+            return
         if last is not None and last.kind == "code":
             self._code_line(last, line, start, end)
         elif last is not None and last.kind == "thought":

@@ -208,7 +208,7 @@ class Transcript(QAbstractScrollArea):
         elif event.matches(_COPY):
             self.copy()
         elif event.matches(_SELECT_ALL):
-            self._pointer.select_message(max(0, self.message_cursor.at))
+            self.select_all()
         elif not self.message_cursor.press(event.key()):
             super().keyPressEvent(event)
 
@@ -223,6 +223,10 @@ class Transcript(QAbstractScrollArea):
         )
 
     # Selection.
+
+    def select_all(self) -> None:
+        """Select all of the message under the cursor."""
+        self._pointer.select_message(max(0, self.message_cursor.at))
 
     def copy(self) -> None:
         """Copy what is selected, or the message under the cursor."""
