@@ -121,6 +121,7 @@ def check_metadata(header: Header) -> int:
     _check_heads(header, n_layers)
     _check_rope(header)
     _check_windows(header, n_layers)
+    _check_conditions(header, n_layers)
     return n_layers
 
 
@@ -225,8 +226,27 @@ def _check_windows(header: Header, n_layers: int) -> None:
             raise invalid(header.path, f"The list {key} is not a yes or no for each layer.")
     n_main = n_layers - header.whole(header.own("nextn_predict_layers"))
     layers = layers_of(header, n_main)
-    if layers.window and header.architecture not in WITHOUT_MEMORY and not any(layers.windowed):
+    if layers.window and not any(layers.windowed):
         raise invalid(header.path, "It has a sliding window, but no layer that uses it.")
+    # Without a cache, the mask of the layers that see everything is always filled in.
+    if layers.window and header.architecture in WITHOUT_MEMORY and all(layers.windowed):
+        raise invalid(header.path, "It has a sliding window, and no layer that sees everything.")
+
+
+def _check_conditions(header: Header, n_layers: int) -> None:
+    """Conditions that single graphs assert."""
+    architecture, own = header.architecture, header.own
+    scale = header.number(own("attention.temperature_scale")) or 0
+    measured = header.whole(own("attention.temperature_length")) > 0
+    if architecture in ("deepseek2", "mistral4") and scale and not measured:
+        raise invalid(header.path, "It scales attention by length, but names no length.")
+    if architecture == "hrm_text":
+        stack, high, low = (
+            header.whole(own(f"hrm.{name}"))
+            for name in ("layers_per_stack", "h_cycles", "l_cycles")
+        )
+        if not stack or not high or not low or stack * high * (low + 1) != n_layers:
+            raise invalid(header.path, f"Its cycles do not make up its {n_layers} layers.")
 
 
 def _check_rope(header: Header) -> None:

@@ -21,7 +21,7 @@ WEIGHT_TYPES = frozenset(
         *("IQ4_NL", "IQ4_XS"),
     }
 )
-FLOAT_TYPES = frozenset({"F32", "F16", "BF16"})
+TENSOR_ALIGNMENT = 32  # ggml-backend.cpp, ggml_backend_cpu_buffer_from_ptr
 TABLE_TYPES = WEIGHT_TYPES | {"I32", "I64"}
 
 #: Roles that are added, multiplied, scanned or turned with: always single precision.
@@ -37,8 +37,16 @@ _NO_OWN_LAYERS = frozenset({"t5", "t5encoder", "wavtokenizer-dec", "hrm_text", "
 
 
 def check_types(header: Header) -> None:
-    """Refuse tensors of a type that their role cannot be computed with."""
+    """Refuse tensors of a type that their role cannot be computed with, or not aligned for it."""
     for tensor in header.tensors:
+        # A mapped file is computed with in place; ggml asserts this of where a buffer starts.
+        if (header.data_offset + tensor.offset) % TENSOR_ALIGNMENT:
+            raise invalid(
+                header.path,
+                f"The tensor {tensor.name} does not start at a multiple of {TENSOR_ALIGNMENT} "
+                "bytes.",
+                "Choose another conversion of this model.",
+            )
         match = _BLOCK.match(tensor.name)
         role = match.group(2) if match else tensor.name
         allowed = _allowed(role)
@@ -66,8 +74,11 @@ def check_layers(header: Header, n_layers: int) -> None:
         int(match.group(1)) for tensor in header.tensors if (match := _BLOCK.match(tensor.name))
     }
     needed = n_layers - header.whole(header.own("nextn_predict_layers"))
+    heads = per_layer(header, "attention.head_count", n_layers)
+    feed = per_layer(header, "feed_forward_length", n_layers)
     for layer in range(needed):
-        if layer not in present:
+        skipped = header.architecture == "deci" and not heads[layer] and not feed[layer]
+        if layer not in present and not skipped:
             raise invalid(
                 header.path, f"It should have {n_layers} layers, but layer {layer} is missing."
             )

@@ -31,6 +31,7 @@ REGRESSIONS: list[tuple[str, Recipe]] = [
     ("qwen3", [["set", "qwen3.rope.dimension_sections", "[u32]", [64, 64, 64, 64]]]),
     ("bert", [["set", "split.no", "u32", 4096]]),
     ("mixtral", [["set", "tokenizer.ggml.model", "text", "none"]]),
+    ("bert", [["set", "general.alignment", "u32", 2], ["tensor_drop", ""]]),
 ]
 #: Each of these ends the process where the check is not in front.
 KILLERS: list[tuple[str, Recipe]] = [
