@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from PySide6.QtCore import QObject, Qt, QTimer
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QGuiApplication, QSessionManager
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 
 from app.foundation.errors import HearthError, NoDisplay
 from app.gui import icons, theme, window_state
@@ -20,7 +20,7 @@ from app.gui.bridge import Bridge
 from app.gui.closing import Closing
 from app.gui.collecting import Collecting
 from app.gui.crash_log import CrashLog
-from app.gui.instance import InstanceServer, ProfileLock
+from app.gui.instance import ProfileLock
 from app.gui.main_window import MainWindow
 from app.gui.notify import Notifier
 from app.gui.services import GuiServices
@@ -28,7 +28,11 @@ from app.gui.signals import QuitSignals
 from app.gui.widgets.toast import Notice
 from app.settings.schema import TEXT_SIZE, THEME
 
+if TYPE_CHECKING:
+    from app.gui.instance_server import InstanceServer
+
 STATE_FILE = "window.json"
+UNSEEN_MS = 500
 
 
 def require_display() -> None:
@@ -77,6 +81,35 @@ def run(services: GuiServices, lock: ProfileLock | None = None) -> int:
             lock.release()
 
 
+class FirstPaint(QObject):
+    """`done` once a window has been drawn; soon at any rate, if nobody can see it."""
+
+    done = Signal()
+
+    def __init__(self, window: QWidget, parent: QObject) -> None:
+        super().__init__(parent)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self._finish)
+        self._handle = window.windowHandle()
+        exposed = self._handle is not None and self._handle.isExposed()
+        self._timer.start(0 if exposed else UNSEEN_MS)
+        if self._handle is not None:
+            self._handle.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Expose:
+            # The drawing follows in this same turn of the event loop.
+            self._timer.start(0)
+        return super().eventFilter(watched, event)
+
+    def _finish(self) -> None:
+        if self._handle is not None:
+            self._handle.removeEventFilter(self)
+        self.done.emit()
+        self.deleteLater()
+
+
 class Session(QObject):
     """Everything that lives exactly as long as the window does."""
 
@@ -101,7 +134,7 @@ class Session(QObject):
     def open(self) -> None:
         """Show the window; whatever is not needed for that follows the first paint."""
         self.window.show_first(window_state.load(self._state_path))
-        QTimer.singleShot(0, self, self._after_first_paint)
+        FirstPaint(self.window, self).done.connect(self._after_first_paint)
 
     def quit(self) -> None:
         """Begin to end: the window is gone at once, the rest follows within the deadline."""
@@ -134,6 +167,8 @@ class Session(QObject):
         self._app.aboutToQuit.connect(self._save_state)
 
     def _after_first_paint(self) -> None:
+        from app.gui.instance_server import InstanceServer
+
         self._show_notices()
         self._server = InstanceServer(self._services.profile, self)
         self._server.raise_asked.connect(self.raised)

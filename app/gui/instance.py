@@ -1,7 +1,7 @@
-"""One window per profile: a lock that dies with its process, and a socket to raise the window.
+"""One window per profile: a lock that dies with its process, and the second start's message.
 
-GUI thread, before and while the window is open. The second start sends what it was asked to
-open and ends. Knows nothing of the window.
+Main thread, before there is a window. The second start sends what it was asked to open and
+ends; `instance_server` is the other side.
 """
 
 from __future__ import annotations
@@ -13,15 +13,11 @@ import sys
 from pathlib import Path
 from typing import IO
 
-from PySide6.QtCore import QObject, Signal
-from PySide6.QtNetwork import QLocalServer, QLocalSocket
-
 from app.foundation.errors import ProfileInUse
 from app.foundation.paths import Profile
 
 LOCK_FILE = "window.lock"
 ANSWER_MS = 1_500
-_LIMIT_BYTES = 64 * 1024
 
 
 class ProfileLock:
@@ -89,6 +85,8 @@ def claim(profile: Profile, open_model: str | None = None) -> ProfileLock | None
 
 def raise_other(profile: Profile, open_model: str | None) -> bool:
     """Ask the window that holds the profile to come forward; True if it answered."""
+    from PySide6.QtNetwork import QLocalSocket
+
     socket = QLocalSocket()
     socket.connectToServer(server_name(profile))
     if not socket.waitForConnected(ANSWER_MS):
@@ -99,54 +97,3 @@ def raise_other(profile: Profile, open_model: str | None) -> bool:
     answered = socket.waitForReadyRead(ANSWER_MS) and socket.readAll().data() == b"ok\n"
     socket.disconnectFromServer()
     return answered
-
-
-class InstanceServer(QObject):
-    """Listens for later starts. `raise_asked(path)`; path is empty when nothing is to be opened."""
-
-    raise_asked = Signal(str)
-
-    def __init__(self, profile: Profile, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        name = server_name(profile)
-        # Safe only because the caller holds the lock: what is left there belongs to nobody.
-        QLocalServer.removeServer(name)
-        self._server = QLocalServer(self)
-        self._server.setSocketOptions(QLocalServer.SocketOption.UserAccessOption)
-        self._server.newConnection.connect(self._accept)
-        self._server.listen(name)
-
-    @property
-    def is_listening(self) -> bool:
-        return self._server.isListening()
-
-    def close(self) -> None:
-        self._server.close()
-
-    def _accept(self) -> None:
-        while (socket := self._server.nextPendingConnection()) is not None:
-            socket.readyRead.connect(self._read)
-            socket.disconnected.connect(socket.deleteLater)
-
-    def _read(self) -> None:
-        socket = self.sender()
-        if not isinstance(socket, QLocalSocket):
-            return
-        if socket.bytesAvailable() > _LIMIT_BYTES:
-            socket.abort()
-            return
-        if not socket.canReadLine():
-            return
-        path = _asked_path(bytes(socket.readLine().data()))
-        socket.write(b"ok\n")
-        socket.flush()
-        self.raise_asked.emit(path)
-
-
-def _asked_path(line: bytes) -> str:
-    try:
-        message = json.loads(line)
-    except ValueError:
-        return ""
-    path = message.get("open") if isinstance(message, dict) else None
-    return path if isinstance(path, str) else ""

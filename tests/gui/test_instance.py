@@ -15,7 +15,8 @@ from pytestqt.plugin import QtBot
 from app.foundation.errors import ProfileInUse
 from app.foundation.paths import Profile
 from app.gui import instance
-from app.gui.instance import InstanceServer, ProfileLock, claim, raise_other, server_name
+from app.gui.instance import ProfileLock, claim, raise_other, server_name
+from app.gui.instance_server import InstanceServer
 
 HOLD = """
 import sys, time
