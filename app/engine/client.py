@@ -32,6 +32,8 @@ from app.foundation.cancellation import Cancellation
 from app.foundation.errors import EngineDead
 from app.protocol.generation import Sink
 
+STACK_BYTES = 16 << 20
+
 
 class EngineClient:
     """One engine with at most one model. Closed once, never reopened: make a new one."""
@@ -110,8 +112,16 @@ class EngineClient:
         with self._lock:
             self._inbox.put(command)
             if self._thread is None:
-                # A daemon, so that a hung driver cannot keep a closed window's process alive.
-                self._thread = threading.Thread(
-                    target=self._loop.run, name="hearth-engine", daemon=True
-                )
-                self._thread.start()
+                self._thread = self._start()
+
+    def _start(self) -> threading.Thread:
+        # A daemon, so that a hung driver cannot keep a closed window's process alive.
+        thread = threading.Thread(target=self._loop.run, name="hearth-engine", daemon=True)
+        # Native code recurses over grammars and graphs; some systems give threads 512 KB only.
+        # The size is a setting of the process, so it is put back at once.
+        before_bytes = threading.stack_size(STACK_BYTES)
+        try:
+            thread.start()
+        finally:
+            threading.stack_size(before_bytes)
+        return thread

@@ -27,12 +27,10 @@ _DIGITS = re.compile(r"[0-9]+")
 _SPACE = re.compile(r"(?:[ \t]|#[^\r\n]*)*")
 _SPACE_AND_LINES = re.compile(r"(?:[ \t\r\n]|#[^\r\n]*)*")
 _ESCAPE = re.compile(r'\\(?:x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|[trn\\"\[\]-])')
-_TOKEN_ID = re.compile(r"<\[([0-9]{1,10})\]>")
-_TOKEN_TEXT = re.compile(r"<[^\0>]+>")
 _REPETITION = {"*": (0, None), "+": (1, None), "?": (0, 1)}
 
 
-def check_grammar(text: str, n_vocab: int) -> None:
+def check_grammar(text: str) -> None:
     """Raise InvalidInput, with the place, unless `text` is a GBNF grammar we can hand on."""
     if not isinstance(text, str) or not text.strip():
         raise InvalidInput("The grammar is empty.", 'It needs a rule called "root".')
@@ -44,7 +42,7 @@ def check_grammar(text: str, n_vocab: int) -> None:
         raise InvalidInput("The grammar is not valid text.", str(error)) from error
     if "\0" in text:
         raise InvalidInput("The grammar is not valid text.", "It holds a NUL character.")
-    parser = _Parser(text, n_vocab)
+    parser = _Parser(text)
     parser.parse()
     _check_rules(parser)
 
@@ -82,11 +80,10 @@ class _Sequence:
 class _Parser:
     """Recursive descent, in the order of llama.cpp's."""
 
-    def __init__(self, text: str, n_vocab: int) -> None:
+    def __init__(self, text: str) -> None:
         self.rules: dict[str, list[list[_Item]]] = {}
         self.first_use: dict[str, int] = {}
         self._text = text
-        self._n_vocab = n_vocab
         self._position = 0
         self._depth = 0
         self._n_symbols = 0
@@ -140,7 +137,8 @@ class _Parser:
             elif char == "[":
                 self._parse_class(sequence)
             elif char in "<!":
-                self._parse_token(sequence)
+                # llama.cpp lets through a word whose rest meets a token here, and dies of it.
+                self.fail("naming a token is not supported; write out its text.")
             elif _NAME.match(char):
                 self._parse_reference(sequence)
             elif char == "(":
@@ -196,22 +194,6 @@ class _Parser:
             self._position = match.end()
         else:
             self.fail("this escape is not known.")
-
-    def _parse_token(self, sequence: _Sequence) -> None:
-        sequence.begin()
-        if self._peek() == "!":
-            self._position += 1
-        if match := _TOKEN_ID.match(self._text, self._position):
-            if int(match[1]) >= self._n_vocab:
-                self.fail(f"this model has no token {match[1]}.")
-        elif self._text.startswith("<[", self._position):
-            self.fail("a token is written as <[number]>.")
-        else:
-            match = _TOKEN_TEXT.match(self._text, self._position)
-        if match is None:
-            self.fail("a token is written as <text> or <[number]>.")
-        self._position = match.end()
-        sequence.add(_Item(None), 1)
 
     def _parse_reference(self, sequence: _Sequence) -> None:
         sequence.begin()

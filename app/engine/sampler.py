@@ -31,8 +31,11 @@ class Sampler:
         self._api = library.api
         self._n_vocab = model.vocabulary.n_vocab
         self.seed = secrets.randbelow(MAX_SEED) if params.seed is None else params.seed
-        # A draw takes well under a millisecond: less than waiting for the lock afterwards.
-        self._sample = library.brief("llama_sampler_sample")
+        # With few candidates left by top-k a draw takes a fraction of a millisecond: less than
+        # getting the interpreter lock back from a busy window. Sorting them all takes many.
+        is_brief = params.temperature == 0 or params.top_k > 0
+        name = "llama_sampler_sample"
+        self._sample = library.brief(name) if is_brief else getattr(library.api, name)
         self._chain = SamplerHandle(library)
         self._grammar: SamplerHandle | None = None
         self._candidates: Candidates | None = None
@@ -109,7 +112,7 @@ class Sampler:
             raise RequestFailed(
                 "This grammar cannot be used.",
                 "The model's runtime did not accept it.",
-                "Check the grammar's rules; a <token> in it must be one token of this model.",
+                "Simplify the grammar: something that may be empty is repeated without end.",
             )
         chain.add(compiled)
         return chain

@@ -38,7 +38,7 @@ def validate(params: SamplingParams, n_vocab: int) -> None:
         _check_whole("seed", params.seed, 0, MAX_SEED)
     _check_logit_bias(params.logit_bias, n_vocab)
     if params.grammar is not None:
-        check_grammar(params.grammar, n_vocab)
+        check_grammar(params.grammar)
 
 
 def _check_whole(name: str, value: int, low: int, high: int) -> None:
