@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -24,14 +23,19 @@ LOADING = "load"
 
 
 class Runtime:
-    """One profile's services. `safe_mode` keeps models on the processor."""
+    """One profile's services. `safe_mode` keeps models on the processor.
 
-    def __init__(self, profile: Profile, *, safe_mode: bool = False) -> None:
+    `sentinels` notes what may end the process. The window has one; commands run beside it and
+    end for many reasons, none of which is to put the next window into safe mode.
+    """
+
+    def __init__(
+        self, profile: Profile, *, sentinels: Sentinels | None = None, safe_mode: bool = False
+    ) -> None:
         self.profile = profile
         self.safe_mode = safe_mode
         self.recorder = Recorder()
-        self.sentinels = Sentinels(profile.state)
-        self._lock = threading.RLock()
+        self.sentinels = sentinels or Sentinels(None)
 
     @cached_property
     def settings(self) -> SettingsFile:
@@ -50,7 +54,7 @@ class Runtime:
         host = ModelHost(
             self._new_engine,
             self.planning,
-            Preflight(self.profile),
+            Preflight(self.profile, sentinels=self.sentinels),
             self.starter,
             guard=self._loading,
         )

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import logging
+import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from types import FrameType
+from typing import NoReturn, TypeVar
 
 from app import __version__
-from app.bootstrap.runtime import LOADING, Runtime
+from app.bootstrap.runtime import Runtime
 from app.chat.session import ChatService
 from app.conversations.repository import Repository
 from app.conversations.schema import SCHEMA
 from app.database.connection import Database, Opened
 from app.foundation.errors import HearthError
 from app.foundation.paths import Profile, write_problem
+from app.foundation.sentinel import Sentinels
 from app.gui import application
 from app.gui.instance import claim
 from app.gui.services import CloseStep, Fact, GuiServices
@@ -38,32 +42,53 @@ def open_window(profile: Profile, model: str | None, *, ask_safe_mode: bool) -> 
 
     Raises NoDisplay, ProfileInUse or a StorageError before anything was changed.
     """
-    application.application()
-    lock = claim(profile, str(Path(model).expanduser().absolute()) if model else None)
-    if lock is None:
-        return 0
+    path = str(Path(model).expanduser().absolute()) if model else None
+    with _ending_in_order():
+        application.application()
+        lock = claim(profile, path)
+        if lock is None:
+            return 0
+        try:
+            services = WindowServices(profile, path, ask_safe_mode=ask_safe_mode)
+            return application.run(services.gui, lock)
+        except (HearthError, KeyboardInterrupt):
+            Sentinels(profile.state).close()
+            raise
+        finally:
+            lock.release()
+
+
+@contextmanager
+def _ending_in_order() -> Iterator[None]:
+    """Until the window listens itself, a request to end unwinds the start as Ctrl-C does.
+
+    Otherwise it would look like a crash to the next start.
+    """
+
+    def end(_number: int, _frame: FrameType | None) -> NoReturn:
+        raise KeyboardInterrupt
+
+    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {name: signal.signal(getattr(signal, name), end) for name in names}
     try:
-        session = WindowServices(profile, model, ask_safe_mode=ask_safe_mode)
-    except BaseException:
-        lock.release()
-        raise
-    return application.run(session.gui, lock)
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(getattr(signal, name), handler or signal.SIG_DFL)
 
 
 class WindowServices:
     """Everything behind one window. Made on the main thread before Qt shows anything."""
 
     def __init__(self, profile: Profile, model: str | None, *, ask_safe_mode: bool) -> None:
-        left_over = Runtime(profile).sentinels.take_left_over()
+        sentinels = Sentinels(profile.state)
+        left_over = sentinels.take_left_over()
         if left_over:
             _log.warning("the last start died during: %s", ", ".join(left_over))
-        self.runtime = Runtime(profile, safe_mode=ask_safe_mode or bool(left_over))
-        self.runtime.sentinels.set(STARTING)
-        try:
-            opened = Database.open(profile.database, SCHEMA, backups=profile.backups)
-        except HearthError:
-            self.runtime.sentinels.clear(STARTING)
-            raise
+        safe_mode = ask_safe_mode or bool(left_over)
+        self.runtime = Runtime(profile, sentinels=sentinels, safe_mode=safe_mode)
+        sentinels.set(STARTING)
+        opened = Database.open(profile.database, SCHEMA, backups=profile.backups)
         self.database = opened.database
         self.repository = Repository(self.database)
         self.repository.mark_interrupted()
@@ -92,11 +117,11 @@ class WindowServices:
             runtime_facts=lambda: _soon("runtime-facts", _runtime_facts),
             restore_backup=None if backup is None else lambda: self._restore(backup),
             close_steps=[
+                CloseStep("sentinels", self._ends_well),
                 CloseStep("answers", self.chat.close),
                 CloseStep("engine", runtime.inference.close),
                 CloseStep("database", self.database.close),
                 CloseStep("settings", runtime.settings.close),
-                CloseStep("sentinel", self._ended_well),
             ],
         )
 
@@ -116,9 +141,9 @@ class WindowServices:
         if isinstance(event, Finished | Failed):
             self.runtime.sentinels.clear(STARTING)
 
-    def _ended_well(self, _deadline_s: float) -> bool:
-        self.runtime.sentinels.clear(STARTING)
-        self.runtime.sentinels.clear(LOADING)
+    def _ends_well(self, _deadline_s: float) -> bool:
+        """First of all steps: a load that outlasts the deadline is no crash."""
+        self.runtime.sentinels.close()
         return True
 
     def _restore(self, backup: Path) -> Future[None]:

@@ -43,10 +43,14 @@ class Preflight:
         deadline_s: float = TRIAL_DEADLINE_S,
         memory_limit_bytes: int | None = None,
         runtime: Callable[[], str] | None = None,
+        sentinels: Sentinels | None = None,
     ) -> None:
-        """`memory_limit_bytes` caps the child's address space; None leaves it to the system."""
+        """`memory_limit_bytes` caps the child's address space; None leaves it to the system.
+
+        `sentinels` notes that a trial runs; without one, the profile's own does.
+        """
         self._path = profile.state / LEDGER
-        self._sentinels = Sentinels(profile.state)
+        self._sentinels = sentinels or Sentinels(profile.state)
         self._deadline_s = deadline_s
         self._memory_limit_bytes = memory_limit_bytes
         self._runtime = runtime or runtime_version

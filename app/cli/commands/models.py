@@ -55,21 +55,28 @@ def list_models(words: argparse.Namespace, services: CliServices, output: Output
     """The models that Hearth knows, with size and where they come from."""
     rows = []
     for known in services.models():
-        exists = known.path.exists()
+        n_bytes = _file_bytes(known.path)
         rows.append(
             {
                 "name": known.name,
                 "path": str(known.path),
                 "source": known.source,
-                "file_bytes": known.path.stat().st_size if exists else None,
-                "available": exists,
+                "file_bytes": n_bytes,
+                "available": n_bytes is not None,
             }
         )
+        size = "gone" if n_bytes is None else bytes_text(n_bytes)
+        output.text(f"{known.name}  ({size}, {known.source})\n    {known.path}")
     output.document({"models": rows})
-    for row in rows:
-        size = bytes_text(row["file_bytes"]) if row["available"] else "gone"
-        output.text(f"{row['name']}  ({size}, {row['source']})\n    {row['path']}")
     return DONE
+
+
+def _file_bytes(path: Path) -> int | None:
+    """The size of a file; None for anything else, and for what cannot be looked at."""
+    try:
+        return path.stat().st_size if path.is_file() else None
+    except OSError:
+        return None
 
 
 def inspect_model(words: argparse.Namespace, services: CliServices, output: Output) -> int:

@@ -150,3 +150,21 @@ def test_an_orderly_end_leaves_no_sentinel(tmp_path: Path) -> None:
 def test_a_damaged_sentinel_counts_as_left_over(tmp_path: Path) -> None:
     (tmp_path / "during-start.json").write_text("{")
     assert Sentinels(tmp_path).take_left_over() == ["start"]
+
+
+def test_a_sentinel_counts_although_its_process_number_is_in_use_again(tmp_path: Path) -> None:
+    Sentinels(tmp_path).set("load")
+    assert Sentinels(tmp_path).take_left_over() == ["load"]
+
+
+def test_once_an_orderly_end_has_begun_nothing_is_noted(tmp_path: Path) -> None:
+    sentinels = Sentinels(tmp_path)
+    sentinels.set("start")
+    sentinels.close()
+    with sentinels.during("load"):
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_without_a_folder_nothing_is_noted() -> None:
+    with Sentinels(None).during("load"):
+        assert Sentinels(None).take_left_over() == []
