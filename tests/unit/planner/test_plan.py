@@ -294,17 +294,14 @@ def test_every_plan_can_be_loaded_and_keeps_what_is_pinned(
 @given(
     KINDS,
     st.floats(1, 64),
-    st.floats(0, 1),
-    st.floats(0, 1),
-    st.floats(0, 24),
-    st.floats(0, 24),
+    st.tuples(st.floats(0, 1), st.floats(0, 1)).map(sorted),
+    st.tuples(st.floats(0, 24), st.floats(0, 24)).map(sorted),
     st.sampled_from(["gpu", "igpu"]),
 )
 def test_more_memory_is_never_worse(
-    name: str, total: float, a: float, b: float, c: float, d: float, kind: str
+    name: str, total: float, shares: list[float], free: list[float], kind: str
 ) -> None:
-    (share, more_share), (gpu, more_gpu) = sorted((a, b)), sorted((c, d))
-    first = plan_for(built(total, share, gpu, kind), MODELS[name])
-    second = plan_for(built(total, more_share, more_gpu, kind), MODELS[name])
+    first = plan_for(built(total, shares[0], free[0], kind), MODELS[name])
+    second = plan_for(built(total, shares[1], free[1], kind), MODELS[name])
     assert FITS.index(second.fits) >= FITS.index(first.fits)
     assert second.n_ctx >= first.n_ctx
