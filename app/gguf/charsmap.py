@@ -9,6 +9,8 @@ from __future__ import annotations
 import sys
 from array import array
 
+MAX_BYTES = 1 << 22  # those of T5 and XLM-RoBERTa have a quarter of a megabyte
+
 _LEAF = 1 << 8
 _WIDE = 1 << 9
 _VALUE = 1 << 31
@@ -22,6 +24,8 @@ def charsmap_fault(data: bytes) -> str:
     """
     if not data:
         return ""
+    if len(data) > MAX_BYTES:
+        return "The character map of its vocabulary is larger than any can be."
     if len(data) < 8:
         return "The character map of its vocabulary is too short."
     array_bytes = int.from_bytes(data[:4], "little")

@@ -14,6 +14,7 @@ from app.gguf.kinds import Kind, purpose_of
 from app.gguf.layers import Layers, head_width, layers_of, per_layer
 from app.gguf.types import FILE_TYPES, row_bytes
 
+MAX_LAYERS = 512  # LLAMA_MAX_LAYERS
 CELL_PAD = 256  # cells of a context are padded to this (llama-context.cpp, -kv-cache-iswa.cpp)
 
 _BLOCK = re.compile(r"(?:enc\.|dec\.)?blk\.(\d+)\.(.+)\Z")
@@ -127,10 +128,13 @@ class ModelFacts:
 
 
 def facts_of(header: Header) -> ModelFacts:
-    """The facts of a header. Numbers a file does not state are 0; nothing is checked here."""
+    """The facts of a header. Numbers a file does not state are 0; nothing is checked here.
+
+    Never raises, whatever the header says: a list of models shows damaged ones too.
+    """
     purpose = purpose_of(header)
     own = header.own
-    n_all = header.whole(own("block_count"))
+    n_all = min(max(0, header.whole(own("block_count"))), MAX_LAYERS)
     n_layers = max(0, n_all - header.whole(own("nextn_predict_layers")))
     heads = per_layer(header, "attention.head_count", n_all)
     kv_heads = heads

@@ -78,8 +78,9 @@ class Layers:
 def per_layer(header: Header, suffix: str, n_layers: int, default: int = 0) -> tuple[int, ...]:
     """The whole numbers under `suffix`, one a layer, whether stored as one or as a list."""
     value = header.metadata.get(header.own(suffix))
-    if isinstance(value, array):
-        return tuple(int(item) for item in value)
+    if isinstance(value, array) and value.typecode not in "fd":
+        listed = [int(item) for item in value[:n_layers]]
+        return tuple(listed + [default] * (n_layers - len(listed)))
     if isinstance(value, int) and not isinstance(value, bool):
         return (value,) * n_layers
     return (default,) * n_layers

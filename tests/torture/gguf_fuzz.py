@@ -202,8 +202,8 @@ def _try_one(result: Result, child: Child, path: Path, *, check: bool) -> str:
     kind = "chat"
     try:
         header = read_header(path)
+        kind = facts_of(header).kind  # of unchecked headers too: lists of models show them
         check_model(header)
-        kind = facts_of(header).kind
     except ModelError as error:
         if not (error.detail and error.remedy):
             return f"refused without words: {error!r}"
