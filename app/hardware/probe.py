@@ -11,8 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-import psutil
-
 from app.foundation.children import run_child
 from app.foundation.errors import HearthError
 from app.hardware import linux, macos, windows
@@ -73,6 +71,8 @@ def system_name() -> str:
 
 def memory() -> Memory:
     """Main memory now, cgroup limits respected."""
+    import psutil
+
     virtual = _asked(psutil.virtual_memory)
     if isinstance(virtual, Unknown):
         return Memory(virtual, virtual, None)
@@ -85,6 +85,8 @@ def memory() -> Memory:
 
 
 def _processor(runtime: dict[str, Any] | Unknown) -> Processor:
+    import psutil
+
     physical = _asked(lambda: psutil.cpu_count(logical=False))
     model, fast, quota = _asked_system()
     return Processor(
@@ -129,6 +131,8 @@ def _devices(found: list[dict[str, Any]]) -> tuple[Device, ...]:
 
 
 def _disk(folder: Path) -> Disk:
+    import psutil
+
     usage = _asked(lambda: psutil.disk_usage(str(_existing(folder))))
     if isinstance(usage, Unknown):
         return Disk(usage, usage)
@@ -142,6 +146,8 @@ def _existing(folder: Path) -> Path:
 
 
 def _asked_power() -> Power:
+    import psutil
+
     battery = _asked(psutil.sensors_battery) if hasattr(psutil, "sensors_battery") else None
     if isinstance(battery, Unknown):
         return Power(battery, battery)

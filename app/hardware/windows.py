@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import struct
 import sys
 
@@ -29,6 +28,8 @@ def processor_model() -> str | Unknown:
 def performance_cores() -> int | None:
     """Cores of the fastest kind, by GetLogicalProcessorInformationEx; None where all are alike."""
     if sys.platform == "win32":
+        import ctypes
+
         ask = ctypes.WinDLL("kernel32", use_last_error=True).GetLogicalProcessorInformationEx
         size = ctypes.c_ulong(0)
         ask(_RELATION_PROCESSOR_CORE, None, ctypes.byref(size))

@@ -13,7 +13,6 @@ import logging
 import os
 import threading
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
 from app.engine.messages import LoadCancelled, LoadSettings
@@ -152,6 +151,8 @@ def failure_of(death: ChildDied, settings: LoadSettings) -> LoadFailed:
 
 def runtime_version() -> str:
     """The version of the llama.cpp in use."""
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version("llama-cpp-python")
     except PackageNotFoundError:  # a bundle may come without the package's metadata
