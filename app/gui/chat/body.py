@@ -17,7 +17,7 @@ from app.gui.chat.reading import blocks_of, excerpt, fold_label
 from app.gui.chat.segments import Source
 from app.gui.chat.text_box import TextBox
 
-_FEED_CHARS = 96 * 1024
+_FEED_CHARS = 48 * 1024
 _CHARS_PER_LINE = 60
 
 

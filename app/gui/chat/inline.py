@@ -9,6 +9,7 @@ import logging
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -19,7 +20,7 @@ from app.gui.chat.safe_text import host_of, is_openable
 MAX_PIECE_CHARS = 4_000
 MAX_NESTING = 40
 _MAX_OPEN_BRACKETS = 60
-_MAX_LINKS = 400
+_MAX_LINKS = 120
 _MAX_DELIMITERS = 1_500
 
 _BARE_LINK = re.compile(r"https?://[^\s<>\"'`\\^{|}]+", re.IGNORECASE)
@@ -42,6 +43,7 @@ parser = _build()
 logging.getLogger("markdown_it").setLevel(logging.WARNING)
 
 
+@lru_cache(maxsize=4096)
 def parse_inline(text: str) -> tuple[Run, ...]:
     """Runs of one line, such as a table's cell."""
     if _SPECIAL.search(text) is None or is_tangled(text) or len(text) > MAX_PIECE_CHARS:

@@ -17,6 +17,7 @@ from app.gui.chat.safe_text import pieces
 from app.gui.chat.tables import table_blocks
 
 MAX_PARSED_CHARS = 12_000
+MAX_PIECE_LINES = 48
 MAX_DEPTH = 16
 
 
@@ -32,10 +33,9 @@ def parse(text: str) -> tuple[Block, ...]:
 
 def plain(text: str, *, joined: bool = False) -> tuple[Block, ...]:
     """Text exactly as it is, in pieces that can be laid out quickly."""
-    stripped = text[:-1] if text.endswith("\n") else text
     return tuple(
         TextBlock((Run(piece),), joined=joined or index > 0)
-        for index, piece in enumerate(pieces(stripped, MAX_PIECE_CHARS))
+        for index, piece in enumerate(pieces(text, MAX_PIECE_CHARS, MAX_PIECE_LINES))
     )
 
 
@@ -183,15 +183,19 @@ def language_of(info: str) -> str:
 
 
 def _split_runs(runs: tuple[Run, ...]) -> list[tuple[Run, ...]]:
-    if sum(len(run.text) for run in runs) <= MAX_PIECE_CHARS:
+    n_lines = sum(run.text.count("\n") for run in runs)
+    if n_lines <= MAX_PIECE_LINES and sum(len(run.text) for run in runs) <= MAX_PIECE_CHARS:
         return [runs]
     parts: list[list[Run]] = [[]]
-    size = 0
+    size = lines = 0
     for run in runs:
-        for piece in pieces(run.text, MAX_PIECE_CHARS):
-            if size + len(piece) > MAX_PIECE_CHARS and parts[-1]:
+        for piece in pieces(run.text, MAX_PIECE_CHARS, MAX_PIECE_LINES):
+            more = piece.count("\n")
+            is_full = size + len(piece) > MAX_PIECE_CHARS or lines + more > MAX_PIECE_LINES
+            if is_full and parts[-1]:
                 parts.append([])
-                size = 0
+                size = lines = 0
             parts[-1].append(replace(run, text=piece))
             size += len(piece)
+            lines += more
     return [tuple(part) for part in parts]

@@ -70,12 +70,19 @@ def host_of(target: str) -> str:
         return ""
 
 
-def pieces(text: str, limit: int) -> list[str]:
-    """Cut text into pieces of at most `limit` characters, at a line end or space if one is
-    near. Joined again they are the text."""
+def pieces(text: str, limit: int, max_lines: int = 1 << 30) -> list[str]:
+    """Cut text into pieces of at most `limit` characters and `max_lines` lines, at a line end
+    or space if one is near. Joined again they are the text."""
     cut: list[str] = []
     at, end = 0, len(text)
-    while end - at > limit:
+    while True:
+        lines_end = _after_lines(text, at, min(end, at + limit), max_lines)
+        if lines_end:
+            cut.append(text[at:lines_end])
+            at = lines_end
+            continue
+        if end - at <= limit:
+            break
         stop = text.rfind("\n", at + limit // 2, at + limit) + 1
         if stop == 0:
             stop = text.rfind(" ", at + limit // 2, at + limit) + 1
@@ -85,3 +92,12 @@ def pieces(text: str, limit: int) -> list[str]:
         at = stop
     cut.append(text[at:])
     return cut
+
+
+def _after_lines(text: str, at: int, end: int, max_lines: int) -> int:
+    """Where the line after the next `max_lines` begins; 0 when there are not so many."""
+    if text.count("\n", at, end) <= max_lines:
+        return 0
+    for _ in range(max_lines):
+        at = text.find("\n", at, end) + 1
+    return at

@@ -1,7 +1,7 @@
 """A message's source cut where its meaning does not cross: what is closed is never read again.
 
 Pure. `Source` takes text as it streams in, in any pieces, and keeps a list of segments; only
-the last one can still change. Each is at most about 8,000 characters, code and tables aside.
+the last one can still change. Each is at most about 5,000 characters, code and tables aside.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ from app.gui.chat.tables import is_delimiter_row
 
 Kind = Literal["prose", "code", "table", "thought", "plain"]
 
-SOFT_LIMIT_CHARS = 4_000
-HARD_LIMIT_CHARS = 8_000
+LEAST_CHARS = 600
+SOFT_LIMIT_CHARS = 3_000
+HARD_LIMIT_CHARS = 5_000
+HARD_LIMIT_LINES = 150
 MAX_TABLE_CHARS = 64_000
 
 _FENCE = re.compile(r"^( {0,3})(`{3,}(?=[^`\n]*$)|~{3,})([^\n]*)$")
@@ -168,7 +170,12 @@ class Source:
             self._begin("prose", match.end(), end)
 
     def _plain_line(self, last: Segment | None, start: int, end: int) -> None:
-        if last is not None and end - last.start <= SOFT_LIMIT_CHARS:
+        n_lines = 0 if last is None else self.text.count("\n", last.start, end)
+        if (
+            last is not None
+            and end - last.start <= SOFT_LIMIT_CHARS
+            and (n_lines <= HARD_LIMIT_LINES)
+        ):
             self._extend(last, end)
             return
         if last is not None:
@@ -255,7 +262,9 @@ class Source:
         """True where a new block begins that the text before cannot reach into."""
         if end - last.start > HARD_LIMIT_CHARS:
             return True
-        if line[0] in " \t":
+        if self.text.count("\n", last.start, start) >= HARD_LIMIT_LINES:
+            return True
+        if line[0] in " \t" or start - last.start < LEAST_CHARS:
             return False
         if _HEADING.match(line):
             return True

@@ -89,7 +89,7 @@ class Selection:
                 is_joined = isinstance(block, TextBlock) and block.joined
                 is_tight = isinstance(block, TextBlock) and block.tight
                 if written and not is_joined:
-                    written += "\n" if is_tight else "\n\n"
+                    written = written.rstrip("\n") + ("\n" if is_tight else "\n\n")
                 written += box.between(*chosen)
             out.append(written)
         return "\n\n".join(part for part in out if part)

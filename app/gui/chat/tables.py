@@ -66,9 +66,7 @@ def table_blocks(rows: Sequence[list[str]], aligns: Sequence[Align]) -> tuple[Bl
         for row in rows[: MAX_ROWS + 1]
     ]
     columns = Columns(
-        tuple(
-            max(3, min(_WIDEST_CHARS, max(len(row[at]) for row in kept))) for at in range(n_columns)
-        ),
+        tuple(_rounded(max(len(row[at]) for row in kept)) for at in range(n_columns)),
         tuple(aligns[at] if at < len(aligns) else "left" for at in range(n_columns)),
     )
     step = max(1, _CELLS_PER_PIECE // n_columns)
@@ -86,6 +84,11 @@ def table_blocks(rows: Sequence[list[str]], aligns: Sequence[Align]) -> tuple[Bl
     if left_out:
         out.append(TextBlock((Run(left_out, italic=True),)))
     return tuple(out)
+
+
+def _rounded(n_chars: int) -> int:
+    """In steps, so that a table which still grows does not change its columns at each row."""
+    return max(4, min(_WIDEST_CHARS, n_chars if n_chars < 8 else -(-n_chars // 4) * 4))
 
 
 def _left_out(rows: Sequence[list[str]], n_columns: int) -> str:

@@ -142,9 +142,12 @@ class TextBox(Box):
         return word_range(self._text, offset)
 
     def _shown(self) -> str:
-        if not any(run.code for run in self.block.runs):
-            return shown(self._text)
-        return "".join(shown(run.text, in_code=run.code) for run in self.block.runs)
+        """What is laid out. A line end at the very end would only add an empty line."""
+        if any(run.code for run in self.block.runs):
+            text = "".join(shown(run.text, in_code=run.code) for run in self.block.runs)
+        else:
+            text = shown(self._text)
+        return text[:-1] if self._text.endswith("\n") else text
 
 
 class RuleBox(Box):

@@ -67,10 +67,10 @@ def test_the_kinds_of_a_sample() -> None:
     assert ("code", "def f():\n\n    return 1") in kinds
     assert ("table", "| a | b |\n|---|---|\n| 1 | 2 |") in kinds
     assert ("code", "not ``` closed by another mark") in kinds
-    lists = [body for kind, body in kinds if kind == "prose" and body.startswith("- a")]
+    lists = [body for kind, body in kinds if kind == "prose" and "- a" in body]
     assert "- c" in lists[0]
     assert "  y" in lists[0]
-    assert ("prose", "1. a\n\n1. b\n\n    indented") in kinds
+    assert any("1. a\n\n1. b\n\n    indented" in body for _, body in kinds)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -101,8 +101,9 @@ def test_any_text_in_any_pieces(text: str, step: int) -> None:
 
 def test_only_the_last_segment_changes() -> None:
     source = Source()
-    source.append("One.\n\nTwo.\n\nThree")
+    source.append("One. " * 200 + "\n\n" + "Two. " * 200 + "\n\nThree")
     before = [(s.start, s.end, s.kind) for s in source.segments[:-1]]
+    assert len(before) == 1
     first = source.append(" goes on.\n\nFour.")
     assert first == len(before)
     assert [(s.start, s.end, s.kind) for s in source.segments[: len(before)]] == before
