@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from datetime import UTC, datetime
+import time
 from pathlib import Path
 
 _log = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ class CrashLog:
     def append(self, text: str, where: str = "") -> None:
         """Write one traceback. A disk that refuses must not become a second error."""
         _log.error("A bug%s:\n%s", f" in {where}" if where else "", text)
-        stamp = datetime.now(UTC).isoformat(timespec="seconds")
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         entry = f"=== {stamp} {where}\n{text.rstrip()}\n\n"
         with self._lock:
             try:

@@ -126,3 +126,11 @@ def lead(field: QLineEdit, name: str) -> None:
     action = QAction(field)
     field.addAction(action, QLineEdit.ActionPosition.LeadingPosition)
     bind(action, name)
+
+
+def trail(field: QLineEdit, name: str, text: str) -> QAction:
+    """Put an icon that can be clicked at the end of a line of input."""
+    action = QAction(text, field)
+    field.addAction(action, QLineEdit.ActionPosition.TrailingPosition)
+    bind(action, name)
+    return action

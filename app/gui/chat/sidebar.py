@@ -231,9 +231,11 @@ class Sidebar(QWidget):
         self.new_button.setToolTip("Ctrl+N")
         self.search.setPlaceholderText(self.tr("Search chats"))
         self.search.setAccessibleName(self.tr("Search the titles of chats"))
-        self.search.setClearButtonEnabled(True)
         self.search.setProperty("kind", "search")
         icons.lead(self.search, "search")
+        self._clear = icons.trail(self.search, "x", self.tr("Clear the search"))
+        self._clear.setVisible(False)
+        self._clear.triggered.connect(self.search.clear)
         self._empty.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         self._empty.setContentsMargins(*(theme.SPACE_16,) * 4)
         self._empty.hide()
@@ -286,7 +288,8 @@ class Sidebar(QWidget):
             )
             self._empty.show()
 
-    def _searched(self) -> None:
+    def _searched(self, text: str) -> None:
+        self._clear.setVisible(bool(text))
         self._search_timer.start()
 
     def _open(self, index: QModelIndex) -> None:

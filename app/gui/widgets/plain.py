@@ -6,7 +6,6 @@ names; so text goes through here. Knows nothing of what the text is.
 
 from __future__ import annotations
 
-import html
 from typing import Literal
 
 from PySide6.QtCore import Qt
@@ -91,7 +90,8 @@ class ElidedLabel(PlainLabel):
 
 def plain_tooltip(text: str) -> str:
     """`text` so that a tooltip shows it as it is. Marked as rich text, all of it escaped."""
-    return f"<span>{html.escape(text)}</span>" if text else ""
+    safe = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return f"<span>{safe}</span>" if text else ""
 
 
 def set_tooltip(widget: QWidget, text: str) -> None:
