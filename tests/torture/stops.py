@@ -84,6 +84,7 @@ class Round:
             n_ctx=rng.choice([256, 1_024, 4_096]),
             n_seq_max=rng.randrange(1, 5),
             n_ubatch=rng.choice([16, 64, 256]),
+            n_threads=rng.choice([1, 1, 2]),
             load_mode=rng.choice(["mmap", "none"]),
         )
         cancellation = Cancellation()
