@@ -161,7 +161,7 @@ class Composer(QWidget):
             self.button.set_face("arrow-up", self.tr("Send"), "Enter")
         self._enable()
 
-    def set_hint(self, text: str, *, is_warning: bool = False) -> None:
+    def set_hint(self, text: str, is_warning: bool) -> None:
         """A line under the field: how much of the context this takes, or that it will not fit."""
         self.hint.setText(text)
         self.hint.set_role("warning" if is_warning else "secondary")

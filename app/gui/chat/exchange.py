@@ -60,10 +60,6 @@ class Exchange(QObject):
         """True while Stop makes sense; False as soon as it was pressed."""
         return self._creating or (self.live is not None and not self.live.is_stopped)
 
-    @property
-    def is_empty(self) -> bool:
-        return not self.path.turns
-
     # Opening.
 
     def open(self, conversation_id: str | None) -> None:
@@ -128,26 +124,6 @@ class Exchange(QObject):
         if self.conversation_id is not None:
             future = self._services.repository.set_options(self.conversation_id, options)
             self._bridge.watch(future, self._found)
-
-    def step_version(self, turn: Turn, by: int) -> None:
-        """Show the version before (-1) or after (1) a turn, and what followed it."""
-        if not self.is_answering and self.live is None:
-            future = self._services.repository.siblings(turn.id)
-            self._bridge.watch(future, partial(self._choose_version, turn, by))
-
-    def _choose_version(self, turn: Turn, by: int, versions: Sequence[Turn]) -> None:
-        ids = [version.id for version in versions]
-        if turn.id not in ids or turn.conversation_id != self.conversation_id:
-            return
-        wanted = ids[max(0, min(len(ids) - 1, ids.index(turn.id) + by))]
-        future = self._services.repository.choose(turn.conversation_id, wanted)
-        self._bridge.watch(future, partial(self._chosen, turn.conversation_id, wanted))
-
-    def _chosen(self, conversation_id: str, turn_id: str, turns: Sequence[Turn]) -> None:
-        if conversation_id == self.conversation_id and self.live is None:
-            self.path.show(turns)
-            self.path.reveal(turn_id)
-            self.changed.emit()
 
     def stop(self) -> None:
         """Show it as stopped now; the service stores what there is."""

@@ -20,9 +20,10 @@ from app.gui.chat.exchange import Exchange
 from app.gui.chat.link_bar import LinkBar
 from app.gui.chat.message_actions import MessageActions, Offer
 from app.gui.chat.message_menu import MessageMenu
-from app.gui.chat.transcript import Transcript
 from app.gui.chat.turn_words import can_continue
+from app.gui.chat.versions import Versions
 from app.gui.notify import Notifier
+from app.gui.services import GuiServices
 
 
 class Handling(QObject):
@@ -31,11 +32,13 @@ class Handling(QObject):
     edit_asked = Signal(object)
 
     def __init__(
-        self, transcript: Transcript, exchange: Exchange, bridge: Bridge, notify: Notifier
+        self, services: GuiServices, bridge: Bridge, notify: Notifier, exchange: Exchange
     ) -> None:
+        transcript = exchange.path.view
         super().__init__(transcript)
         self._view = transcript
         self._exchange = exchange
+        self._versions = Versions(services, bridge, exchange, self)
         self._bridge = bridge
         self._notify = notify
         self.actions = MessageActions(transcript, self.offer_for)
@@ -90,7 +93,7 @@ class Handling(QObject):
     def _step_version(self, number: int, by: int) -> None:
         turn = self._turn(number)
         if turn is not None:
-            self._exchange.step_version(turn, by)
+            self._versions.step(turn, by)
 
     def _ask_about_link(self, target: str, point: QPoint) -> None:
         self.link_bar.ask(target, point)

@@ -24,12 +24,12 @@ from app.gui.chat.model_button import ModelButton
 from app.gui.chat.options_panel import OptionsPanel
 from app.gui.chat.path import Path
 from app.gui.chat.readers import Readers
+from app.gui.chat.refusal import Refusal
 from app.gui.chat.transcript import SIDE_PX, Transcript
 from app.gui.chat.turn_words import quiet_line
 from app.gui.chat.welcome import Welcome
 from app.gui.notify import Notifier
 from app.gui.services import GuiServices
-from app.gui.widgets.banner import Banner
 from app.gui.widgets.buttons import IconButton
 from app.gui.widgets.toast import Notice, announce
 from app.protocol.chat import Message
@@ -58,13 +58,12 @@ class ChatPage(QWidget):
             "sliders-horizontal", self.tr("Options of this chat"), shortcut_text="Ctrl+Shift+O"
         )
         self._drafts = Drafts(self.composer)
-        self.refusal: Banner | None = None
         self._middle = QStackedWidget()
-        self._notices = QVBoxLayout()
+        self.refusal = Refusal()
         self._arrange()
         self.options = OptionsPanel(services.settings, self)
         self._readers = Readers(self.transcript)
-        self.handling = Handling(self.transcript, self.exchange, bridge, notify)
+        self.handling = Handling(services, bridge, notify, self.exchange)
         self._meter = ContextMeter(services, bridge, self._prompt_now, self)
         self._connect()
         self._refresh()
@@ -81,7 +80,7 @@ class ChatPage(QWidget):
             return
         self.options.dismiss()
         self.handling.link_bar.dismiss()
-        self._dismiss_refusal()
+        self.refusal.dismiss()
         self._drafts.change(conversation_id)
         self._meter.clear()
         self.exchange.open(conversation_id)
@@ -118,7 +117,7 @@ class ChatPage(QWidget):
         editing = self._drafts.editing
         was_taken = self.exchange.edit(editing, text) if editing else self.exchange.send(text)
         if was_taken:
-            self._dismiss_refusal()
+            self.refusal.dismiss()
             self._drafts.sent()
             self._meter.clear()
             self.transcript.scroll_to_end()
@@ -133,22 +132,10 @@ class ChatPage(QWidget):
             self._notify.error(error)
         else:
             detail = " ".join(part for part in (error.detail, error.remedy) if part)
-            self._show_refusal(Notice(error.title, detail))
+            self.refusal.tell(Notice(error.title, detail))
         if text and not self.composer.has_text:
             self.composer.put_text(text)
         self.focus_composer()
-
-    def _show_refusal(self, notice: Notice) -> None:
-        self._dismiss_refusal()
-        self.refusal = Banner(notice, "circle-alert")
-        self._notices.addWidget(self.refusal)
-        announce(self.refusal, f"{notice.title} {notice.detail}")
-
-    def _dismiss_refusal(self) -> None:
-        if self.refusal is not None:
-            self.refusal.hide()
-            self.refusal.deleteLater()
-            self.refusal = None
 
     def _prompt_now(
         self,
@@ -182,33 +169,22 @@ class ChatPage(QWidget):
     def _refresh(self) -> None:
         """Everything that depends on what is going on."""
         exchange = self.exchange
-        self._middle.setCurrentWidget(self.welcome if self._is_empty else self.transcript)
+        is_empty = self.conversation_id is None and not self.path.turns
+        self._middle.setCurrentWidget(self.welcome if is_empty else self.transcript)
         self.composer.set_answering(exchange.is_answering)
         self.model_button.follow(exchange.options.model)
         self._show_quiet_line()
         self.handling.actions.place()
 
-    @property
-    def _is_empty(self) -> bool:
-        return self.conversation_id is None and self.exchange.is_empty
-
     def _show_quiet_line(self) -> None:
         """Figures under the last answer, and under no other."""
-        messages, turns = self.transcript.messages, self.path.turns
+        turns = self.path.turns
         wanted = ""
         last = turns[-1] if turns else None
         is_wanted = self._services.settings.get(SHOW_QUIET_LINE)
         if is_wanted and last is not None and last.state != "writing":
             wanted = quiet_line(last, self.model_button.n_ctx)
-        changed = False
-        count = len(messages)
-        for number in range(max(0, count - 4), count):
-            message = messages[number]
-            text = wanted if number == count - 1 else ""
-            changed = changed or message.quiet != text
-            message.quiet = text
-        if changed:
-            self.transcript.relayout()
+        self.path.say_quietly(wanted)
 
     def _answered(self, conversation_id: str) -> None:
         if conversation_id == self.conversation_id and self.transcript.messages:
@@ -240,13 +216,9 @@ class ChatPage(QWidget):
             Qt.Key.Key_Down,
         ):
             self.transcript.message_cursor.press(event.key())
-            self._enter_transcript()
+            self._readers.focus_cursor()
             return
         super().keyPressEvent(event)
-
-    def _enter_transcript(self) -> None:
-        if self.transcript.messages:
-            self._readers.focus_cursor()
 
     def _connect(self) -> None:
         exchange, composer = self.exchange, self.composer
@@ -258,7 +230,7 @@ class ChatPage(QWidget):
         composer.sent.connect(self._send)
         composer.stopped.connect(exchange.stop)
         composer.edited.connect(self._edited)
-        composer.left_upwards.connect(self._enter_transcript)
+        composer.left_upwards.connect(self._readers.focus_cursor)
         composer.cancelled_edit.connect(self._drafts.cancel_edit)
         self.transcript.escaped.connect(self.focus_composer)
         self.handling.edit_asked.connect(self._edit)
@@ -269,14 +241,11 @@ class ChatPage(QWidget):
         self._options_button.clicked.connect(self.toggle_options)
         self.options.chosen.connect(self._choose_options)
         self.options.closed.connect(self.focus_composer)
-        self._meter.told.connect(self._show_hint)
+        self._meter.told.connect(composer.set_hint)
 
     def _model_changed(self) -> None:
         self.welcome.refresh()
         self._show_quiet_line()
-
-    def _show_hint(self, text: str, is_warning: bool) -> None:
-        self.composer.set_hint(text, is_warning=is_warning)
 
     def _arrange(self) -> None:
         top = QHBoxLayout()
@@ -289,7 +258,7 @@ class ChatPage(QWidget):
         below = QVBoxLayout()
         below.setContentsMargins(0, 0, 0, 0)
         below.setSpacing(theme.SPACE_8)
-        below.addLayout(self._notices)
+        below.addWidget(self.refusal)
         below.addWidget(self.composer)
         column = QWidget()
         column.setMaximumWidth(theme.COLUMN_PX + 24)

@@ -100,6 +100,17 @@ class Path:
             last.note, last.tone = words, "secondary"
             self.view.relayout()
 
+    def say_quietly(self, words: str) -> None:
+        """Show figures under the last message, and under no other."""
+        count = len(self.messages)
+        changed = False
+        for number in range(max(0, count - 4), count):
+            text = words if number == count - 1 else ""
+            changed = changed or self.messages[number].quiet != text
+            self.messages[number].quiet = text
+        if changed:
+            self.view.relayout()
+
     def settle_last(self, turn: Turn) -> None:
         """The last message is this turn now."""
         message = self.messages[-1]

@@ -117,6 +117,8 @@ class Readers(QObject):
     def focus_cursor(self) -> None:
         """Give the keyboard to the message under the cursor; the last one if there is none."""
         cursor = self._view.message_cursor
+        if not self._view.messages:
+            return
         if cursor.message() is None:
             cursor.step(0)
         label = self.label(cursor.at)

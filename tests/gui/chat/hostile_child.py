@@ -8,6 +8,12 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from PySide6.QtWidgets import QApplication
+
+    from app.gui.chat.transcript import Transcript
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -37,30 +43,27 @@ def payloads(canary: str, host: str) -> list[str]:
 
 def show(canary: str, host: str) -> None:
     """Every surface that can hold text of a model, a file or a person."""
-    from PySide6.QtCore import QPoint
-    from PySide6.QtWidgets import QApplication, QToolTip, QWidget
-
-    from app.gui.chat.code_tools import CodeToolsLayer, file_name
-    from app.gui.chat.composer import Composer
-    from app.gui.chat.link_bar import LinkBar
-    from app.gui.chat.message import Message
-    from app.gui.chat.message_actions import Offer
-    from app.gui.chat.message_list import MessageList
-    from app.gui.chat.message_menu import MessageMenu
-    from app.gui.chat.readers import Readers
-    from app.gui.chat.transcript import Transcript
-    from app.gui.widgets.banner import Banner
-    from app.gui.widgets.plain import ElidedLabel, PlainLabel, plain_tooltip, set_tooltip
-    from app.gui.widgets.toast import Notice
+    from PySide6.QtWidgets import QApplication
 
     app = QApplication([])
+    texts = payloads(canary, host)
+    view = show_messages(app, texts)
+    show_around(app, view, texts)
+
+
+def show_messages(app: QApplication, texts: list[str]) -> Transcript:
+    """As messages of both kinds, with their notes, and as an answer that streams in."""
+    from app.gui.chat.code_tools import CodeToolsLayer
+    from app.gui.chat.message import Message
+    from app.gui.chat.message_list import MessageList
+    from app.gui.chat.readers import Readers
+    from app.gui.chat.transcript import Transcript
+
     view = Transcript()
     Readers(view)
     CodeToolsLayer(view)
-    menu = MessageMenu(view, lambda _number: Offer())
     view.resize(900, 700)
     view.show()
-    texts = payloads(canary, host)
     made = MessageList()
     for number, text in enumerate(texts):
         made.append(Message(f"u{number}", "user", text))
@@ -76,6 +79,24 @@ def show(canary: str, host: str) -> None:
         view.grow_last(text + "\n\n")
         view.relayout()
         app.processEvents()
+    return view
+
+
+def show_around(app: QApplication, view: Transcript, texts: list[str]) -> None:
+    """On labels, tooltips, menus, banners, titles, in the composer and in the link bar."""
+    from PySide6.QtCore import QPoint
+    from PySide6.QtWidgets import QToolTip, QWidget
+
+    from app.gui.chat.code_tools import file_name
+    from app.gui.chat.composer import Composer
+    from app.gui.chat.link_bar import LinkBar
+    from app.gui.chat.message_actions import Offer
+    from app.gui.chat.message_menu import MessageMenu
+    from app.gui.widgets.banner import Banner
+    from app.gui.widgets.plain import ElidedLabel, PlainLabel, plain_tooltip, set_tooltip
+    from app.gui.widgets.toast import Notice
+
+    menu = MessageMenu(view, lambda _number: Offer())
     bar = LinkBar(view.viewport())
     page = QWidget()
     page.resize(700, 500)
