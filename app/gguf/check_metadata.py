@@ -234,8 +234,9 @@ def _check_windows(header: Header, n_layers: int) -> None:
 
 
 def _check_conditions(header: Header, n_layers: int) -> None:
-    """Conditions that single graphs assert."""
+    """Conditions that single graphs assert; each sentence says which."""
     architecture, own = header.architecture, header.own
+    width = header.whole(own("embedding_length"))
     scale = header.number(own("attention.temperature_scale")) or 0
     measured = header.whole(own("attention.temperature_length")) > 0
     if architecture in ("deepseek2", "mistral4") and scale and not measured:
@@ -247,6 +248,30 @@ def _check_conditions(header: Header, n_layers: int) -> None:
         )
         if not stack or not high or not low or stack * high * (low + 1) != n_layers:
             raise invalid(header.path, f"Its cycles do not make up its {n_layers} layers.")
+    if architecture == "granitehybrid" and header.whole(own("ssm.inner_size")) != 2 * width:
+        raise invalid(header.path, "Its state is not twice as wide as the model.")
+    for suffix in ("dense_2_feat_in", "dense_3_feat_out"):
+        if architecture == "gemma-embedding" and header.whole(own(suffix)) not in (0, width):
+            raise invalid(header.path, f"The value of {own(suffix)} is not its width, {width:,}.")
+    if header.whole(own("n_deepstack_layers")) >= n_layers:
+        raise invalid(header.path, f"It feeds pictures into all of its {n_layers} layers.")
+    _check_latent(header)
+
+
+def _check_latent(header: Header) -> None:
+    """Latent attention caches the compressed part and the turned part of a key, side by side."""
+    own = header.own
+    if not header.whole(own("attention.key_length_mla")):
+        return
+    rank = header.whole(own("attention.kv_lora_rank"))
+    turned = header.whole(own("rope.dimension_count"))
+    keys, values = head_width(header), head_width(header, "value_length")
+    if keys != rank + turned or values != rank:
+        raise invalid(
+            header.path,
+            f"Its keys are {keys} and its values {values} wide, where {rank + turned} and {rank} "
+            "follow from its compression.",
+        )
 
 
 def _check_rope(header: Header) -> None:

@@ -33,6 +33,7 @@ _SINGLE = re.compile(
 )
 _BLOCK = re.compile(r"blk\.(\d+)\.(.+)\Z")
 _TABLES = frozenset({"d2t", "ffn_gate_tid2eid.weight", "ffn_gate_tid2eid", "d2t.weight"})
+_T5_TABLE = "enc.blk.0.attn_rel_b.weight"  # shared by all layers, and used without asking
 _NO_OWN_LAYERS = frozenset({"t5", "t5encoder", "wavtokenizer-dec", "hrm_text", "pockettts"})
 
 
@@ -68,6 +69,8 @@ def _allowed(role: str) -> frozenset[str]:
 
 def check_layers(header: Header, n_layers: int) -> None:
     """Every declared layer must have tensors, and none may exist beyond them."""
+    if header.architecture in ("t5", "t5encoder") and _T5_TABLE not in header.by_name:
+        raise invalid(header.path, f"The tensor {_T5_TABLE} is missing.")
     if header.architecture in _NO_OWN_LAYERS:
         return
     present = {

@@ -25,6 +25,16 @@ _WITHOUT_LIST = ("none", "no_vocab")
 _WITH_MERGES = ("gpt2", "gemma4", "hybriddna", "whitespace")
 #: Ids without which a model cannot be used; the others are ignored by llama.cpp when too large.
 _NEEDED_IDS = ("bos", "eos", "unknown")
+#: The ids llama.cpp assumes where a file names none (llama_vocab::impl::load).
+_DEFAULT_IDS: dict[str, dict[str, int]] = {
+    "llama": {"bos": 1, "eos": 2},
+    "plamo2": {"bos": 1, "eos": 2},
+    "bert": {"bos": 101, "seperator": 102},
+    "gpt2": {"bos": 11, "eos": 11},
+    "hybriddna": {"bos": 11, "eos": 11},
+    "whitespace": {"bos": 11, "eos": 11},
+    "t5": {"eos": 1},
+}
 _NO_ID = 0xFFFFFFFF
 _FLAGS = (
     "add_bos_token",
@@ -57,6 +67,7 @@ def check_tokenizer(header: Header) -> None:
     if model == "rwkv" and not any(text.startswith((b"\\n", b"\n")) for text in tokens.raw):
         raise invalid(header.path, "Its vocabulary has no token for a new line.")
     _check_specials(header, len(tokens))
+    _check_added(header, model, len(tokens))
 
 
 def _unsupported(what: str, name: str) -> ModelUnsupported:
@@ -154,6 +165,30 @@ def _check_charsmap(header: Header) -> None:
         raise invalid(header.path, f"The list {key} has elements of the wrong type.")
     if fault := charsmap_fault(value.tobytes()):
         raise invalid(header.path, fault)
+
+
+def _check_added(header: Header, model: str, n_tokens: int) -> None:
+    """A token that is put before or after every text must exist (asserted when text is read)."""
+    pre = header.text("tokenizer.ggml.pre") or ""
+    default = dict(_DEFAULT_IDS.get(model, {}))
+    if pre in ("chatglm-bpe", "glm4", "glm5"):
+        default.pop("bos", None)
+    added = {
+        "bos": model in ("llama", "bert", "gemma4"),
+        "eos": model == "t5",
+        "seperator": model == "bert",
+    }
+    names = [("bos", "bos"), ("eos", "eos")] if model in _DEFAULT_IDS or added["bos"] else []
+    if model == "bert":
+        names.append(("seperator", "sep"))
+    for name, flag in names:
+        stated = header.flag(f"tokenizer.ggml.add_{flag}_token")
+        # Gemma 4 always begins with its first token, whatever the file says.
+        if not (added[name] if stated is None or model == "gemma4" else stated):
+            continue
+        token = header.whole(f"tokenizer.ggml.{name}_token_id", n_tokens)
+        if token >= n_tokens and default.get(name, n_tokens) >= n_tokens:
+            raise invalid(header.path, f"Texts should get a {name} token, and there is none.")
 
 
 def _check_specials(header: Header, n_tokens: int) -> None:

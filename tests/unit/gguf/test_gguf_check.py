@@ -116,6 +116,12 @@ FAULTS: dict[str, tuple[str, Recipe, str]] = {
         "5,000",
     ),
     "id as a fraction": ("llama", [["set", "tokenizer.ggml.eos_token_id", "f32", "2"]], "type"),
+    "a first token that is not there": (
+        "bert",
+        [["drop", "tokenizer.ggml.bos_token_id"], ["resize", "tokenizer.ggml.tokens", 90]]
+        + [["resize", f"tokenizer.ggml.{name}", 90] for name in ("scores", "token_type")],
+        "bos",
+    ),
     "flag as a number": ("llama", [["set", "tokenizer.ggml.add_bos_token", "u32", 1]], "yes or no"),
     "norm in half precision": ("llama", [["tensor_type", "output_norm.weight", 1, True]], "F16"),
     "bias in blocks": ("qwen2", [["tensor_type", "blk.0.attn_q.bias", 8, True]], "Q8_0"),
