@@ -1,4 +1,4 @@
-"""Every benchmark, or those named: `python3 dev.py bench [engine] [stop] [start] [gui]`."""
+"""Every benchmark, or those named: `python3 dev.py bench [engine] [stop] [drawn] [start] [gui]`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import sys
 BENCHES = {
     "engine": ("Generation and prompt speed against a bare loop over the C interface", "engine"),
     "stop": ("Stop while reading the prompt, writing and loading", "stop"),
+    "drawn": ("Generation speed while the answer is being drawn", "drawn"),
     "start": ("Start-up and memory against an empty PySide6 window", "start"),
     "gui": ("The window's thread while 200 tokens/s stream into 10,000 messages", "gui_stalls"),
 }
