@@ -13,7 +13,6 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn, TypeVar
 
-from app import __version__
 from app.bootstrap.runtime import Runtime
 from app.chat.session import ChatService
 from app.conversations.repository import Repository
@@ -32,6 +31,7 @@ from app.settings.schema import KEEP_DELETED_DAYS, MODEL_PATH
 STARTING = "start"
 _UPKEEP_DELAY_S = 60.0
 _DAY_S = 86_400.0
+_IN_BRIEF = ("Processor", "Memory available", "Graphics card", "Disk space free")
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -162,7 +162,8 @@ class WindowServices:
     def _machine_facts(self) -> Sequence[Fact]:
         from app.hardware.probe import probe
 
-        return [Fact(label, text) for label, text in probe(self.runtime.profile.root).lines()]
+        lines = probe(self.runtime.profile.root).lines()
+        return [Fact(label, text, in_brief=label in _IN_BRIEF) for label, text in lines]
 
 
 def _runtime_facts() -> Sequence[Fact]:
@@ -170,7 +171,6 @@ def _runtime_facts() -> Sequence[Fact]:
 
     found = ask_runtime()
     return [
-        Fact("Hearth", __version__),
         Fact("llama.cpp", str(found["runtime"])),
         Fact("Instruction sets in use", " ".join(found["features"])),
     ]

@@ -23,10 +23,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One line of what was found on this computer or of this program, in words."""
+    """One line of what was found on this computer or of this program, in words.
+
+    `in_brief` marks the few that the first start shows.
+    """
 
     label: str
     text: str
+    in_brief: bool = False
 
 
 @dataclass(frozen=True, slots=True)

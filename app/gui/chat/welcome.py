@@ -21,8 +21,8 @@ from app.gui.widgets.plain import ElidedLabel, PlainLabel
 from app.protocol.model_ref import ModelRef
 from app.settings.schema import MODEL_PATH
 
-_FLAME_PX = 40
-_CARD_PX = 520
+_FLAME_PX = 36
+_CARD_PX = 600
 _N_FACTS = 4
 
 
@@ -117,7 +117,8 @@ class Welcome(QWidget):
             label.hide()
             label.deleteLater()
         self._fact_labels.clear()
-        for row, fact in enumerate(facts[:_N_FACTS]):
+        brief = [fact for fact in facts if fact.in_brief] or facts
+        for row, fact in enumerate(brief[:_N_FACTS]):
             name = PlainLabel(fact.label, "muted", wrap=False)
             text = ElidedLabel(fact.text)
             self._facts.addWidget(name, row, 0)
@@ -157,7 +158,7 @@ class Welcome(QWidget):
         inner.setProperty("kind", "column")
         inner.setMaximumWidth(_CARD_PX)
         column = QVBoxLayout(inner)
-        column.setContentsMargins(theme.SPACE_16, theme.SPACE_16, theme.SPACE_16, theme.SPACE_16)
+        column.setContentsMargins(theme.SPACE_16, theme.SPACE_4, theme.SPACE_16, theme.SPACE_4)
         column.setSpacing(theme.SPACE_12)
         column.addStretch(1)
         column.addWidget(self._flame, 0, centre)
