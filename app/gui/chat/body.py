@@ -19,6 +19,7 @@ from app.gui.chat.text_box import TextBox
 
 _FEED_CHARS = 48 * 1024
 _CHARS_PER_LINE = 60
+_SMALL_PARTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +141,10 @@ class Body:
                 part.width = part.height = 0
         last_seen = self._estimate_parts(top, bottom, ink)
         moved = y = 0
+        # A bubble is as wide as its text, so a small one is measured whole.
+        is_small = self._as_written and len(self._parts) <= _SMALL_PARTS
         for index, part in enumerate(self._parts):
-            is_near = y <= bottom + moved and y + part.height >= top + moved
+            is_near = is_small or (y <= bottom + moved and y + part.height >= top + moved)
             if is_near and not part.is_laid_out:
                 before = None if part.width else part.height
                 part.take(self._blocks(part), width, ink, is_first=index == 0)
@@ -175,7 +178,11 @@ class Body:
     def natural_width(self) -> int:
         """The width its longest line needs; 0 when that is not known of all of it."""
         boxes = [box for part in self._parts for box in part.boxes]
-        if not boxes or len(self._parts) > 3 or not all(part.width for part in self._parts):
+        if (
+            not boxes
+            or len(self._parts) > _SMALL_PARTS
+            or not all(part.width for part in self._parts)
+        ):
             return 0
         folds = 180.0 if any(isinstance(box.block, FoldBlock) for box in boxes) else 24.0
         return round(max(folds, *(_line_width(box) for box in boxes))) + 1

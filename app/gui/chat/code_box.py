@@ -30,6 +30,7 @@ HEADER_PX = 36
 PADDING_PX = 12
 BAR_PX = 8
 RADIUS_PX = 10
+_BELOW_PX = 6
 _KEPT_LAYOUTS = 300
 
 
@@ -68,7 +69,7 @@ class CodeBox(Box):
 
     def _measure(self) -> None:
         bar = BAR_PX if self.scroll_range else 0
-        self.height = HEADER_PX + len(self._lines) * self._line_px + PADDING_PX + bar
+        self.height = HEADER_PX + len(self._lines) * self._line_px + PADDING_PX + bar + _BELOW_PX
         self.scroll.x = min(self.scroll.x, self.scroll_range)
 
     @property
@@ -86,7 +87,7 @@ class CodeBox(Box):
         return self._lines.total
 
     def paint(self, painter: QPainter, view: View, ink: Ink) -> None:
-        frame = QRectF(view.x + self.left, view.y, self.width - self.left, self.height)
+        frame = QRectF(view.x + self.left, view.y, self.width - self.left, self.height - _BELOW_PX)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(QPen(ink.colors["border"], 1))
         painter.setBrush(ink.colors["code"])
@@ -169,7 +170,8 @@ class CodeBox(Box):
         return start + layout.lineAt(0).xToCursor(inside)
 
     def is_text(self, x: float, y: float) -> bool:
-        return HEADER_PX <= y < self.height - (BAR_PX if self.scroll_range else 0)
+        bottom = self.height - _BELOW_PX - (BAR_PX if self.scroll_range else 0)
+        return HEADER_PX <= y < bottom
 
     def between(self, start: int, end: int) -> str:
         return self._lines.between(start, end)
@@ -187,7 +189,7 @@ class CodeBox(Box):
         size = max(32.0, inner * inner / max(1, whole))
         at = (inner - size) * self.scroll.x / max(1, self.scroll_range)
         left = x + self.left + PADDING_PX + at
-        return QRectF(left, y + self.height - BAR_PX - 3, size, BAR_PX - 2)
+        return QRectF(left, y + self.height - _BELOW_PX - BAR_PX - 3, size, BAR_PX - 2)
 
     def _paint_bar(self, painter: QPainter, frame: QRectF, ink: Ink) -> None:
         painter.setPen(Qt.PenStyle.NoPen)

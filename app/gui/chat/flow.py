@@ -117,7 +117,11 @@ class Flow:
 
     def _lay_out(self, message: int, top: int, bottom: int, *, keep_end: bool = False) -> int:
         each = self.messages[message]
+        is_new = not each.is_measured(self.width)
+        before = self._index.height(message)
         moved = each.lay_out(top, bottom, self.width, self._ink, keep_end=keep_end)
+        if is_new:
+            moved = each.height - before if keep_end else 0
         self._index.set(message, each.height)
         self._laid_out[message] = None
         self._laid_out.move_to_end(message)
@@ -125,22 +129,32 @@ class Flow:
 
     def _settle_from_top(self) -> bool:
         """From the top of what is seen downwards; False when that ends above the bottom."""
-        is_from_below = self._top[1] < 0
+        first_seen = -1  # what is above that message comes into sight from below
+        filled = 0
         for _ in range(_MAX_PASSES):
+            if self._top[1] < 0:
+                first_seen = max(first_seen, self._top[0])
             message, y = self._normal_top()
-            is_new = not self.messages[message].is_measured(self.width)
-            moved = self._lay_out(message, y, y + self.height, keep_end=is_from_below)
+            moved, filled, is_new = self._fill(message, y, first_seen)
             self._top = (message, y + moved)
             if not moved and not is_new and self._normal_top() == self._top:
                 break
-            is_from_below = is_from_below or self._top[1] < 0
-        message, y = self._top
-        filled = self.messages[message].height - y
-        while filled < self.height and message + 1 < len(self.messages):
-            message += 1
-            self._lay_out(message, 0, self.height - filled)
-            filled += self.messages[message].height
         return filled + BOTTOM_PX >= self.height
+
+    def _fill(self, first: int, y: int, first_seen: int) -> tuple[int, int, bool]:
+        """Lay out downwards until nothing more is seen. Returns how far the top must be moved
+        for what was seen before to stand still, where it ends, and whether any of it was new."""
+        moved, any_new = 0, False
+        message, filled = first, -y
+        while message < len(self.messages) and (filled < self.height or message == first):
+            is_new = not self.messages[message].is_measured(self.width)
+            top = y if message == first else 0
+            bottom = self.height - filled
+            moved += self._lay_out(message, top, bottom, keep_end=message < first_seen)
+            any_new = any_new or is_new
+            filled += self._index.height(message)
+            message += 1
+        return moved, filled, any_new
 
     def _normal_top(self) -> tuple[int, int]:
         """The same place, named by the message that covers it."""

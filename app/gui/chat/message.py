@@ -99,8 +99,6 @@ class Message:
         """Lay out what lies between `top` and `bottom`; see `Body.lay_out` for the result."""
         start = self.body_top
         text_width = self.text_width(width)
-        is_new = not self.is_measured(width)
-        before = self.height
         moved = self.body.lay_out(top - start, bottom - start, text_width, ink, keep_end=keep_end)
         self._lay_out_note(text_width, ink)
         self._quiet_height = ink.small_line_px + 4 if self.quiet else 0
@@ -112,8 +110,6 @@ class Message:
                 2 * BUBBLE_X
             )
         self.height = y + ACTIONS_PX + self._quiet_height
-        if is_new:
-            return self.height - before if keep_end else 0
         return moved
 
     def _lay_out_note(self, width: int, ink: Ink) -> None:

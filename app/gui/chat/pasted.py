@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
-from PySide6.QtCore import QLocale, Signal
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
+from app.foundation.units import bytes_text
 from app.gui import theme
 from app.gui.chat.safe_text import one_line
 from app.gui.widgets.buttons import IconButton
@@ -88,10 +89,8 @@ class PastedRow(QWidget):
     def _card(self, index: int, text: str) -> QWidget:
         card = QFrame()
         card.setProperty("kind", "card")
-        locale = QLocale()
-        size = locale.formattedDataSize(len(text.encode("utf-8", "replace")), 1)
-        lines = locale.toString(text.count("\n") + 1)
-        words = self.tr("Pasted text, %1, lines: %2").replace("%1", size).replace("%2", lines)
+        size = bytes_text(len(text.encode("utf-8", "replace")))
+        words = self.tr("Pasted text, %1").replace("%1", size)
         remove = IconButton("x", self.tr("Remove the pasted text"))
         remove.clicked.connect(partial(self._remove, index))
         self.remove_buttons.append(remove)

@@ -9,8 +9,8 @@ from app.gui.chat.segments import Segment, Source
 from app.gui.chat.tables import parse_table
 
 FOLD_CODE_CHARS = 64 * 1024
-FOLD_OWN_CHARS = 3_000
-FOLD_OWN_LINES = 40
+FOLD_OWN_CHARS = 1_600
+FOLD_OWN_LINES = 16
 
 
 def blocks_of(source: Source, segment: Segment, *, opened: bool) -> tuple[Block, ...]:

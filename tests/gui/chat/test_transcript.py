@@ -8,12 +8,14 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication
 from pytestqt.plugin import QtBot
 
+from app.conversations.records import Turn
 from app.gui import theme
 from app.gui.chat.body import Placed
 from app.gui.chat.code_box import CodeBox
 from app.gui.chat.code_tools import CodeToolsLayer
 from app.gui.chat.message import Message
 from app.gui.chat.message_list import MessageList
+from app.gui.chat.path import message_of
 from app.gui.chat.readers import Readers
 from app.gui.chat.table_box import TableBox
 from app.gui.chat.transcript import Transcript
@@ -29,13 +31,17 @@ print("hello")
 """
 
 
+def listed(texts: list[str]) -> MessageList:
+    """Texts of a person and a model in turn, made into messages when they are looked at."""
+    turns = [
+        Turn(str(n), "c", None, "assistant" if n % 2 else "user", text, "complete", 0.0)
+        for n, text in enumerate(texts)
+    ]
+    return MessageList(turns, message_of)
+
+
 def messages(count: int, answer: str = ANSWER) -> MessageList:
-    made = MessageList()
-    for number in range(count):
-        is_user = number % 2 == 0
-        words = f"Question {number}?" if is_user else f"Answer {number}. {answer}"
-        made.append(Message(str(number), "user" if is_user else "assistant", words))
-    return made
+    return listed([f"Answer {n}. {answer}" if n % 2 else f"Question {n}?" for n in range(count)])
 
 
 @pytest.fixture
@@ -110,13 +116,15 @@ def test_a_small_scroll_moves_everything_by_just_that(view: Transcript) -> None:
     view.show_messages(messages(400, ANSWER * 3))
     bar = view.verticalScrollBar()
     bar.setValue(bar.maximum() // 2)
+    compared = 0
     for _ in range(40):
         before = dict(on_screen(view))
         bar.setValue(bar.value() - 60)
         after = dict(on_screen(view))
         shared = [number for number, top in before.items() if top >= 0 and number in after]
-        assert shared
-        assert {after[number] - before[number] for number in shared} == {60}
+        assert {after[number] - before[number] for number in shared} <= {60}
+        compared += len(shared)
+    assert compared > 20
 
 
 def test_growing_touches_only_the_last_boxes(view: Transcript, qtbot: QtBot) -> None:
@@ -329,3 +337,21 @@ def test_nothing_moves_while_an_estimate_above_becomes_real(view: Transcript) ->
         whole = [number for number, top in before.items() if top >= 0 and number in after]
         moved = {after[number] - before[number] for number in whole}
         assert moved in ({37}, set()) or bar.value() == 0
+
+
+def test_what_was_seen_stands_still_when_several_estimates_above_become_real(
+    view: Transcript,
+) -> None:
+    odd = "# Title\n\n> a\n\n- b\n- c\n\n```\nd\n```\n\n"
+    texts = [odd * (number % 4) if number % 2 else "x\n" * 12 for number in range(60)]
+    view.show_messages(listed(texts))
+    bar = view.verticalScrollBar()
+    compared = 0
+    for step in (250, 90, 300, 200, 130, 280):
+        before = dict(on_screen(view))
+        bar.setValue(bar.value() - step)
+        after = dict(on_screen(view))
+        whole = [number for number, top in before.items() if top >= 0 and number in after]
+        assert {after[number] - before[number] for number in whole} <= {step}
+        compared += len(whole)
+    assert compared > 3
