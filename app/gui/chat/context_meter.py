@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import dataclass
 from functools import partial
 
 from PySide6.QtCore import QObject, QTimer, Signal
@@ -24,6 +25,18 @@ _WORTH_SAYING = 0.7
 _MAX_COUNTED_CHARS = 2_000_000
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is to be counted: the draft, the last turn before it, the whole prompt on demand, and
+    the model with its context (None while it is not open)."""
+
+    draft: str
+    last: Turn | None
+    prompt: Callable[[], tuple[Message, ...]]
+    ref: ModelRef
+    n_ctx: int | None
+
+
 class ContextMeter(QObject):
     """`told` carries a sentence (or nothing) and whether it is a warning."""
 
@@ -33,10 +46,9 @@ class ContextMeter(QObject):
         self,
         services: GuiServices,
         bridge: Bridge,
-        ask: Callable[[], tuple[tuple[Message, ...], tuple[Turn, ...], ModelRef, int | None]],
+        ask: Callable[[], Asked],
         parent: QObject | None = None,
     ) -> None:
-        """`ask` gives the prompt as it would be, the turns, the model, and its context."""
         super().__init__(parent)
         self._services = services
         self._bridge = bridge
@@ -59,17 +71,19 @@ class ContextMeter(QObject):
         self.told.emit("", False)
 
     def _count(self) -> None:
-        messages, turns, ref, n_ctx = self._ask()
-        if n_ctx is None or not messages or not may_exceed(messages, n_ctx):
+        asked = self._ask()
+        n_ctx = asked.n_ctx
+        # With the last answer's own figures a long conversation need not be read again.
+        base = _tokens_until(asked.last)
+        messages = (Message("user", asked.draft),) if base else asked.prompt()
+        if n_ctx is None or not messages or not may_exceed(messages, n_ctx - base):
             self.told.emit("", False)
             return
         n_chars = sum(len(message.text) for message in messages)
         if n_chars > _MAX_COUNTED_CHARS:
             self._too_long(n_chars, n_ctx)
             return
-        base = _base_tokens(turns)
-        counted = messages[-1:] if base else messages
-        future: Future[int] = self._services.inference.count_tokens(counted, ref)
+        future: Future[int] = self._services.inference.count_tokens(messages, asked.ref)
         arrived = partial(self._counted, self._generation, base, n_ctx)
         self._bridge.watch(future, arrived, self._failed)
 
@@ -107,9 +121,8 @@ class ContextMeter(QObject):
         self.told.emit("", False)
 
 
-def _base_tokens(turns: tuple[Turn, ...]) -> int:
+def _tokens_until(last: Turn | None) -> int:
     """What the conversation took when its last answer was written; 0 if that is not known."""
-    last = turns[-1] if turns else None
     if last is None or last.role != "assistant" or last.usage is None:
         return 0
     return last.usage.prompt_tokens + last.usage.completion_tokens

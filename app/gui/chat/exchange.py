@@ -18,6 +18,7 @@ from app.gui.chat.live import Live
 from app.gui.chat.path import Path
 from app.gui.chat.turn_words import waiting_words
 from app.gui.services import GuiServices
+from app.protocol.chat import Message
 
 
 class Exchange(QObject):
@@ -59,6 +60,11 @@ class Exchange(QObject):
     def is_answering(self) -> bool:
         """True while Stop makes sense; False as soon as it was pressed."""
         return self._creating or (self.live is not None and not self.live.is_stopped)
+
+    def prompt_with(self, draft: str) -> tuple[Message, ...]:
+        """What the model would be given if `draft` were sent now."""
+        conversation = self.conversation or Conversation("", "", 0.0, 0.0, self.options)
+        return self._services.chat.prompt_for(conversation, self.path.stored, draft)
 
     # Opening.
 

@@ -6,17 +6,18 @@ GUI thread. Places its parts and passes on what they ask; an exchange does the t
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
-from app.conversations.records import Conversation, ConversationOptions, Turn
+from app.conversations.records import ConversationOptions, Turn
 from app.foundation.errors import HearthError
 from app.gui import theme
 from app.gui.bridge import Bridge
 from app.gui.chat.composer import Composer
-from app.gui.chat.context_meter import ContextMeter
+from app.gui.chat.context_meter import Asked, ContextMeter
 from app.gui.chat.drafts import Drafts
 from app.gui.chat.exchange import Exchange
 from app.gui.chat.handling import Handling
@@ -32,8 +33,6 @@ from app.gui.notify import Notifier
 from app.gui.services import GuiServices
 from app.gui.widgets.buttons import IconButton
 from app.gui.widgets.toast import Notice, announce
-from app.protocol.chat import Message
-from app.protocol.model_ref import ModelRef
 from app.settings.schema import SHOW_QUIET_LINE
 
 
@@ -64,7 +63,7 @@ class ChatPage(QWidget):
         self.options = OptionsPanel(services.settings, self)
         self._readers = Readers(self.transcript)
         self.handling = Handling(services, bridge, notify, self.exchange)
-        self._meter = ContextMeter(services, bridge, self._prompt_now, self)
+        self._meter = ContextMeter(services, bridge, self._asked_now, self)
         self._connect()
         self._refresh()
 
@@ -121,6 +120,9 @@ class ChatPage(QWidget):
             self._drafts.sent()
             self._meter.clear()
             self.transcript.scroll_to_end()
+        else:
+            words = self.tr("The answer is still being written. Esc stops it.")
+            self.composer.set_hint(words, False)
 
     def _ask_question(self, text: str) -> None:
         self.exchange.send(text)
@@ -137,16 +139,16 @@ class ChatPage(QWidget):
             self.composer.put_text(text)
         self.focus_composer()
 
-    def _prompt_now(
-        self,
-    ) -> tuple[tuple[Message, ...], tuple[Turn, ...], ModelRef, int | None]:
-        """The prompt as it would be if what is written were sent, for counting."""
-        conversation = self.exchange.conversation or Conversation(
-            "", "", 0.0, 0.0, self.exchange.options
+    def _asked_now(self) -> Asked:
+        """What would be read if what is written were sent, for counting."""
+        turns, draft = self.path.turns, self.composer.text
+        return Asked(
+            draft,
+            turns[-1] if turns else None,
+            partial(self.exchange.prompt_with, draft),
+            self.model_button.ref,
+            self.model_button.n_ctx,
         )
-        turns = self.path.stored
-        messages = self._services.chat.prompt_for(conversation, turns, self.composer.text)
-        return messages, turns, self.model_button.ref, self.model_button.n_ctx
 
     def _edited(self) -> None:
         if self.composer.has_text and not self.exchange.is_answering:
@@ -191,6 +193,7 @@ class ChatPage(QWidget):
             last = self.transcript.messages[-1]
             announce(self.transcript, f"{last.body.text[:4000]} {last.note}")
         self.model_button.refresh()
+        self._edited()
 
     def _choose_options(self, options: ConversationOptions) -> None:
         self.exchange.set_options(options)
