@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import hashlib
+import io
 import json
 import os
 import re
@@ -23,7 +24,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import venv
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import IO
@@ -36,6 +36,7 @@ MINIMUM = (3, 11)
 
 #: Shared libraries that Qt opens on Linux, and the Debian package that holds each.
 QT_LIBRARIES = {
+    "libgthread-2.0.so.0": "libglib2.0-0",
     "libGL.so.1": "libgl1",
     "libEGL.so.1": "libegl1",
     "libfontconfig.so.1": "libfontconfig1",
@@ -66,6 +67,10 @@ class Stop(Exception):
 
 def main(words: Sequence[str]) -> int:
     """Carry out one command; returns the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        # Where the terminal's encoding has no "…", a "?" is better than a traceback.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     if sys.version_info < MINIMUM:
         print(f"Hearth needs Python 3.11 or newer; this is {sys.version.split()[0]}.")
         print("Install a newer one (for example from your system's package manager) and use it.")
@@ -85,15 +90,16 @@ def main(words: Sequence[str]) -> int:
 
 
 def run(words: list[str]) -> int:
-    """Set up, then become Hearth."""
+    """Set up, then become Hearth in the caller's folder, where paths in WORDS are meant."""
     set_up(SECTIONS[:1])
-    return become([str(python()), "-m", "app", *words])
+    return become([str(python()), "-P", "-m", "app", *words])
 
 
 def bench(words: list[str]) -> int:
     """Set up, then measure."""
     set_up(SECTIONS)
-    return become([str(python()), "-m", "tests.bench", *words])
+    os.chdir(ROOT)
+    return become([str(python()), "-P", "-m", "tests.bench", *words])
 
 
 def test(words: list[str]) -> int:
@@ -141,11 +147,11 @@ def python() -> Path:
 
 def become(command: list[str]) -> int:
     """Replace this process where the system can, so that signals reach the program itself."""
-    os.chdir(ROOT)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     if os.name == "posix":
         sys.stdout.flush()
-        os.execv(command[0], command)
-    return subprocess.call(command)
+        os.execve(command[0], command, environment)
+    return subprocess.call(command, env=environment)
 
 
 def set_up(sections: Sequence[str]) -> None:
@@ -158,6 +164,9 @@ def set_up(sections: Sequence[str]) -> None:
     create_environment()
     for name in sections:
         if installed.get(name) != wanted[name]:
+            # While packages are exchanged the environment holds neither what it did nor this.
+            if installed.pop(name, None):
+                STAMP.write_text(json.dumps(installed), encoding="utf-8")
             install(name)
             installed[name] = wanted[name]
             STAMP.write_text(json.dumps(installed), encoding="utf-8")
@@ -165,7 +174,11 @@ def set_up(sections: Sequence[str]) -> None:
 
 def section_text(name: str) -> str:
     """The requirements of one section of the lock file."""
-    found = re.search(rf"^# \[{name}\]\n(.*?)(?=^# \[|\Z)", LOCK.read_text("utf-8"), re.M | re.S)
+    try:
+        text = LOCK.read_text("utf-8")
+    except OSError as error:
+        raise Stop(f"requirements.lock cannot be read ({error.strerror}). Restore it.") from None
+    found = re.search(rf"^# \[{name}\]\n(.*?)(?=^# \[|\Z)", text, re.M | re.S)
     if not found:
         raise Stop(f"requirements.lock has no section [{name}]; it was cut short. Restore it.")
     return found.group(1)
@@ -180,9 +193,17 @@ def read_stamp() -> dict[str, str]:
     """Which sections the environment holds; nothing when there is none or it is broken."""
     with contextlib.suppress(OSError, ValueError):
         marks = json.loads(STAMP.read_text("utf-8"))
-        if python().exists() and isinstance(marks, dict):
+        if python().exists() and is_of_this_python() and isinstance(marks, dict):
             return marks
     return {}
+
+
+def is_of_this_python() -> bool:
+    """Whether the environment was made for this version: after an upgrade of the system's Python
+    its interpreter is the new one, and its packages are where that does not look."""
+    version = f"{sys.version_info.major}.{sys.version_info.minor}."
+    lines = Path(VENV, "pyvenv.cfg").read_text("utf-8").splitlines()
+    return any(re.match(rf"version(_info)?\s*=\s*{re.escape(version)}", line) for line in lines)
 
 
 def create_environment() -> None:
@@ -190,14 +211,23 @@ def create_environment() -> None:
     if python().exists() and read_stamp():
         return
     print("Setting up a virtual environment in .venv …", flush=True)
-    try:
-        venv.EnvBuilder(clear=True, with_pip=True).create(VENV)
-    except subprocess.CalledProcessError:
-        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    package = f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
+    if not make_environment(VENV) and not (apt_install([package]) and make_environment(VENV)):
         raise Stop(
             "Python could not make a virtual environment: its venv and pip parts are missing.\n"
-            f"On Debian and Ubuntu: apt-get install python{version}-venv"
-        ) from None
+            f"On Debian and Ubuntu: sudo apt-get install {package}"
+        )
+
+
+def make_environment(folder: Path) -> bool:
+    """An empty virtual environment with pip; False where Python lacks the parts for it."""
+    try:
+        import venv
+
+        venv.EnvBuilder(clear=True, with_pip=True).create(folder)
+    except (ImportError, subprocess.CalledProcessError):
+        return False
+    return True
 
 
 def install(section: str) -> None:
@@ -301,15 +331,28 @@ def missing_libraries() -> Iterable[str]:
 
 def need_compiler() -> None:
     """llama.cpp is compiled on this machine: a C++ compiler must be there."""
-    if any(shutil.which(name) for name in ("c++", "g++", "clang++", "cl")):
+    if any(shutil.which(name) for name in ("c++", "g++", "clang++", "cl")) or visual_studio():
         return
     if sys.platform.startswith("linux") and apt_install(["build-essential"]):
         return
     hint = {
         "darwin": "xcode-select --install",
-        "win32": "winget install Microsoft.VisualStudio.2022.BuildTools",
+        "win32": "winget install Microsoft.VisualStudio.2022.BuildTools --override "
+        '"--passive --wait --add Microsoft.VisualStudio.Workload.VCTools --includeRecommended"',
     }.get(sys.platform, "sudo apt-get install build-essential")
     raise Stop(f"A C++ compiler is needed to build llama.cpp. Install one with:\n    {hint}")
+
+
+def visual_studio() -> bool:
+    """Whether Visual Studio's C++ tools are there: CMake finds them, though no path leads there."""
+    programs = os.environ.get("PROGRAMFILES(X86)")
+    if os.name != "nt" or not programs:
+        return False
+    finder = Path(programs, "Microsoft Visual Studio", "Installer", "vswhere.exe")
+    tools = ["-requires", "Microsoft.VisualStudio.Component.VC.Tools.x86.x64"]
+    with contextlib.suppress(OSError, subprocess.CalledProcessError):
+        return bool(subprocess.check_output([str(finder), "-products", "*", *tools]).strip())
+    return False
 
 
 def apt_install(packages: list[str]) -> bool:
@@ -349,9 +392,10 @@ def lock(_: list[str]) -> int:
 
 def lock_tool(folder: Path) -> str:
     """uv in an environment of its own."""
-    venv.EnvBuilder(with_pip=True).create(folder)
     scripts = folder / ("Scripts" if os.name == "nt" else "bin")
-    subprocess.check_call([str(scripts / "python"), "-m", "pip", "install", "--quiet", "uv"])
+    install_command = [str(scripts / "python"), "-m", "pip", "install", "--quiet", "uv"]
+    if not make_environment(folder) or subprocess.call(install_command):
+        raise Stop("uv, which resolves the requirements, could not be installed.")
     return str(scripts / "uv")
 
 
@@ -360,7 +404,10 @@ def resolve(uv: str, words: list[str]) -> str:
     command = [uv, "pip", "compile", "--universal", "--generate-hashes", "--no-header", "--quiet"]
     command += ["--no-annotate", "--python-version", ".".join(map(str, MINIMUM))]
     command += [*words, "pyproject.toml"]
-    return subprocess.check_output(command, cwd=ROOT, text=True)
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise Stop("The requirements could not be resolved; the lock file was left as it was.")
+    return done.stdout
 
 
 def entries(text: str) -> Iterable[str]:
