@@ -58,7 +58,8 @@ def quiet_line(turn: Turn, n_ctx: int | None) -> str:
         parts.append(_tr("%1 tokens/s", number(speed, 1 if speed < 20 else 0)))
     if timings is not None and timings.ttft_ms > 0:
         seconds = timings.ttft_ms / 1000
-        parts.append(_tr("first word after %1 s", number(seconds, 1 if seconds < 10 else 0)))
+        digits = 2 if seconds < 0.1 else 1 if seconds < 10 else 0
+        parts.append(_tr("first word after %1 s", number(seconds, digits)))
     if usage is not None:
         used = number(usage.prompt_tokens + usage.completion_tokens)
         if n_ctx:
