@@ -93,6 +93,7 @@ SECTIONED = frozenset(
 )
 #: How many earlier tokens a layer looks back on (asserted; 2 where a file does not say).
 SHIFTS = {"rwkv6": 2, "rwkv7": 2, "rwkv6qwen2": 1, "arwkv7": 1}
+DELTA_NETS = frozenset({"qwen3next", "qwen35", "qwen35moe", "qwen4exp"})
 ROPE_SCALINGS = ("none", "linear", "yarn", "longrope")
 
 
@@ -187,7 +188,7 @@ def _check_experts(header: Header, n_layers: int) -> None:
     groups = header.whole(header.own("expert_group_count"))
     groups_used = header.whole(header.own("expert_group_used_count"))
     if count <= 1 and header.architecture in ("hunyuan-dense", "hunyuan_vl"):
-        return
+        count = used = 0
     if used > count or (count and not used):
         raise invalid(header.path, f"It uses {used:,} experts at a time and has {count:,}.")
     if groups and (groups >= count or count % groups):
@@ -255,7 +256,22 @@ def _check_conditions(header: Header, n_layers: int) -> None:
             raise invalid(header.path, f"The value of {own(suffix)} is not its width, {width:,}.")
     if header.whole(own("n_deepstack_layers")) >= n_layers:
         raise invalid(header.path, f"It feeds pictures into all of its {n_layers} layers.")
+    if architecture in DELTA_NETS:
+        _check_delta_net(header)
     _check_latent(header)
+
+
+def _check_delta_net(header: Header) -> None:
+    """Linear attention: key and value heads of one size, whole groups (delta-net-base.cpp)."""
+    inner, state, heads, groups = (
+        header.whole(header.own(f"ssm.{name}"))
+        for name in ("inner_size", "state_size", "time_step_rank", "group_count")
+    )
+    if not heads or not groups or inner != heads * state or heads % groups:
+        raise invalid(
+            header.path,
+            f"Its linear attention has {heads} heads of {state} in {groups} groups, for {inner}.",
+        )
 
 
 def _check_latent(header: Header) -> None:
