@@ -21,6 +21,7 @@ _LIST = (
     ("Enter", QT_TRANSLATE_NOOP("Keys", "Send")),
     ("Shift+Enter", QT_TRANSLATE_NOOP("Keys", "New line")),
     ("Esc", QT_TRANSLATE_NOOP("Keys", "Stop the answer")),
+    ("Alt+Up", QT_TRANSLATE_NOOP("Keys", "Go through the messages")),
     (REGENERATE, QT_TRANSLATE_NOOP("Keys", "Answer again")),
     (OPTIONS, QT_TRANSLATE_NOOP("Keys", "Options of this chat")),
     (NEW, QT_TRANSLATE_NOOP("Keys", "New chat")),

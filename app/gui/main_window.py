@@ -6,6 +6,7 @@ GUI thread. Holds no logic of a page and does no service's work.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QCoreApplication, QEvent, QSize, Qt, Signal
 from PySide6.QtGui import QAction, QCloseEvent, QKeyEvent
@@ -20,8 +21,10 @@ from app.gui.side_panel import SidePanel
 from app.gui.widgets.banner import BannerColumn
 from app.gui.widgets.dropping import ModelDrop
 from app.gui.widgets.shell import Shell
-from app.gui.widgets.shortcuts import ShortcutsOverlay
 from app.settings.schema import SIDEBAR_VISIBLE
+
+if TYPE_CHECKING:
+    from app.gui.widgets.shortcuts import ShortcutsOverlay
 
 
 class MainWindow(QWidget):
@@ -133,10 +136,15 @@ class MainWindow(QWidget):
         self._settings_page.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     def show_shortcuts(self) -> None:
-        """Show the list of keys over the window."""
+        """Show the list of keys over the window, or put it away."""
         if self._shortcuts is None:
+            from app.gui.widgets.shortcuts import ShortcutsOverlay
+
             self._shortcuts = ShortcutsOverlay(keys.key_list(), self)
-        self._shortcuts.open()
+        if self._shortcuts.isVisible():
+            self._shortcuts.close_overlay()
+        else:
+            self._shortcuts.open()
 
     def toggle_sidebar(self) -> None:
         """Fold or unfold the sidebar; what was chosen is remembered."""

@@ -8,17 +8,18 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QApplication, QFileDialog, QPlainTextEdit, QWidget
+from PySide6.QtWidgets import QApplication, QFileDialog, QPlainTextEdit, QScrollArea, QWidget
 from pytestqt.plugin import QtBot
 
 from app.conversations.repository import Repository
-from app.gui import keys
+from app.gui import keys, theme
 from app.gui.bridge import Bridge
 from app.gui.main_window import MainWindow
 from app.gui.notify import Notifier
 from app.gui.services import GuiServices
 from app.gui.settings.page import SettingsPage
 from app.gui.widgets.shell import RAIL_PX
+from app.gui.widgets.shortcuts import ShortcutsOverlay
 from app.gui.window_state import LEAST_SIZE, WindowState
 from app.settings.file import SettingsFile
 from app.settings.schema import SIDEBAR_VISIBLE
@@ -142,6 +143,27 @@ def test_the_list_of_keys_covers_the_window_and_goes(window: MainWindow, qtbot: 
     assert window.focusWidget() is before
 
 
+@pytest.mark.parametrize(("size", "percent"), [(SMALL, 150), (LEAST_SIZE.toTuple(), 150)])
+def test_the_list_of_keys_fits_and_scrolls_at_any_size(
+    window: MainWindow, qtbot: QtBot, settled: Settled, size: tuple[int, int], percent: int
+) -> None:
+    theme.current().set_look("dark", percent)
+    window.resize(*size)
+    settled(lambda: window.height() == size[1])
+    press(qtbot, window, keys.SHORTCUTS)
+    overlay = window.findChild(ShortcutsOverlay)
+    assert overlay is not None
+    assert overlay.rect().contains(overlay.card.geometry())
+    scroll = overlay.findChild(QScrollArea)
+    assert scroll is not None
+    settled(lambda: scroll.verticalScrollBar().maximum() > 0)
+    assert scroll.widget().width() <= scroll.viewport().width()
+    qtbot.keyClick(overlay, Qt.Key.Key_PageDown)
+    assert scroll.verticalScrollBar().value() > 0
+    qtbot.keyClick(overlay, Qt.Key.Key_F1)
+    assert not overlay.isVisible()
+
+
 def test_search_and_rename_unfold_the_sidebar(
     window: MainWindow, qtbot: QtBot, settled: Settled, lisbon: str
 ) -> None:
@@ -235,5 +257,5 @@ def test_the_place_of_the_window_is_known(window: MainWindow) -> None:
 def test_every_key_of_the_list_is_an_action_or_belongs_to_a_page(window: MainWindow) -> None:
     actions = {action.shortcut().toString() for action in window.actions()}
     listed = {key for key, _ in keys.key_list()}
-    assert listed - actions == {"Enter", "Shift+Enter", "Esc", "Del"}
+    assert listed - actions == {"Enter", "Shift+Enter", "Esc", "Del", "Alt+Up"}
     assert actions <= listed
