@@ -36,10 +36,11 @@ class Runtime:
         self.safe_mode = safe_mode
         self.recorder = Recorder()
         self.sentinels = sentinels or Sentinels(None)
+        self._is_window = sentinels is not None
 
     @cached_property
     def settings(self) -> SettingsFile:
-        return SettingsFile(self.profile.settings)
+        return SettingsFile(self.profile.settings, is_owner=self._is_window)
 
     @cached_property
     def starter(self) -> StarterModel:

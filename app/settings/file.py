@@ -43,9 +43,16 @@ class SettingsFile:
         path: Path,
         options: dict[str, Option[Any]] = BY_KEY,
         migrations: tuple[Migration, ...] = MIGRATIONS,
+        *,
+        is_owner: bool = True,
     ) -> None:
-        """Read `path`; waits for the disk. Never fails: see `notice`."""
+        """Read `path`; waits for the disk. Never fails: see `notice`.
+
+        Only the owner, the window, moves a damaged file aside: whoever else did that would
+        leave it nothing to say. The others just look.
+        """
         self.path = path
+        self._is_owner = is_owner
         self.notice: HearthError | None = None
         self._options = options
         self._migrations = migrations
@@ -204,23 +211,33 @@ class SettingsFile:
 
     def _give_up(self, why: str) -> None:
         """Keep the file aside under a dated name and start with the defaults."""
-        stamp = dt.datetime.now(dt.UTC).strftime("%Y-%m-%d-%H%M%S")
-        aside = _unused(self.path.with_name(f"{self.path.stem}-damaged-{stamp}.json"))
-        try:
-            self.path.replace(aside)
-            kept = f"It was kept as {aside.name}."
-        except OSError as error:
-            log.warning("settings: could not keep the damaged file aside: %s", error)
-            kept = "It is replaced when a setting is changed."
+        kept = self._set_aside() if self._is_owner else "It was left as it is."
         self.notice = StorageError(
             "Your settings could not be read.",
             f"{self.path.name} is damaged ({why}). {kept} The usual settings are used instead.",
             "Choose your settings anew; your chats are not affected.",
         )
 
+    def _set_aside(self) -> str:
+        stamp = dt.datetime.now(dt.UTC).strftime("%Y-%m-%d-%H%M%S")
+        aside = _unused(self.path.with_name(f"{self.path.stem}-damaged-{stamp}.json"))
+        try:
+            self.path.replace(aside)
+        except OSError as error:
+            log.warning("settings: could not keep the damaged file aside: %s", error)
+            return "It is replaced when a setting is changed."
+        return f"It was kept as {aside.name}."
+
     def _keep_copy(self, word: str) -> None:
+        """A copy of the form found; one is enough, however many starts find it."""
+        if not self._is_owner:
+            return
+        copies = self.path.parent.glob(f"{self.path.stem}-{word}*.json")
         aside = _unused(self.path.with_name(f"{self.path.stem}-{word}.json"))
         try:
+            content = self.path.read_bytes()
+            if any(copy.read_bytes() == content for copy in copies):
+                return
             shutil.copyfile(self.path, aside)
             aside.chmod(0o600)
         except OSError as error:

@@ -14,6 +14,9 @@ from typing import Generic, Literal, TypeVar
 from app.foundation.errors import InvalidInput
 
 T = TypeVar("T")
+TEXT_LIMIT_BYTES = 256 << 10
+"""Far below what the settings file may hold, so that no value makes it unreadable."""
+
 Kind = Literal["switch", "choice", "integer", "real", "text"]
 
 
@@ -68,7 +71,7 @@ class Option(Generic[T]):
         if self.kind == "choice":
             return "one of " + ", ".join(choice.value for choice in self.choices)
         if self.kind == "text":
-            return "text"
+            return f"text of at most {TEXT_LIMIT_BYTES >> 10} KiB"
         noun = "a whole number" if self.kind == "integer" else "a number"
         return f"{noun} from {self.minimum:g} to {self.maximum:g}"
 
@@ -223,11 +226,10 @@ def text(
     multiline: bool = False,
     shown: bool = True,
 ) -> Option[str]:
-    """Text of any length that has a UTF-8 form."""
+    """Text of at most TEXT_LIMIT_BYTES in UTF-8."""
 
     def read(value: object) -> str:
-        if isinstance(value, str):
-            value.encode()
+        if isinstance(value, str) and len(value.encode()) <= TEXT_LIMIT_BYTES:
             return value
         raise ValueError(value)
 

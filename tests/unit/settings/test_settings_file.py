@@ -16,8 +16,17 @@ from app.foundation.errors import InvalidInput, StorageError, StorageFull
 from app.settings import file as file_module
 from app.settings import schema
 from app.settings.file import SettingsFile, write_atomically
-from app.settings.option import Option
-from app.settings.schema import BY_KEY, KEEP_DELETED_DAYS, OPTIONS, TEMPERATURE, TEXT_SIZE, THEME
+from app.settings.option import TEXT_LIMIT_BYTES, Option
+from app.settings.schema import (
+    BY_KEY,
+    KEEP_DELETED_DAYS,
+    MODEL_PATH,
+    OPTIONS,
+    SYSTEM_PROMPT,
+    TEMPERATURE,
+    TEXT_SIZE,
+    THEME,
+)
 
 DEADLINE_S = 60.0
 
@@ -195,6 +204,38 @@ def test_an_older_file_that_cannot_be_brought_up_to_date_is_kept_aside(path: Pat
     found = SettingsFile(path, BY_KEY, (_rename_theme,))
     assert found.notice is not None
     assert content in [aside.read_bytes() for aside in asides(path)]
+
+
+def test_who_only_looks_moves_nothing_and_leaves_the_window_its_notice(path: Path) -> None:
+    path.write_bytes(b"{broken")
+    looked = SettingsFile(path, is_owner=False)
+    assert looked.notice is not None
+    assert (path.read_bytes(), asides(path)) == (b"{broken", [])
+    write(path, {}, number=9)
+    SettingsFile(path, is_owner=False)
+    assert asides(path) == []
+
+
+def test_one_copy_of_another_schema_is_enough_for_many_starts(path: Path) -> None:
+    write(path, {"other": 1}, number=9)
+    for _ in range(3):
+        SettingsFile(path)
+    assert [aside.name for aside in asides(path)] == ["settings-schema-9.json"]
+    write(path, {"other": 2}, number=9)
+    SettingsFile(path)
+    assert len(asides(path)) == 2
+
+
+@pytest.mark.parametrize("letter", ["a", "\x01", "ü", "\U0001f600"])
+def test_no_text_makes_the_file_unreadable(path: Path, letter: str) -> None:
+    longest = letter * (TEXT_LIMIT_BYTES // len(letter.encode()))
+    found = SettingsFile(path)
+    found.set(MODEL_PATH, longest)
+    found.set(SYSTEM_PROMPT, longest).result(DEADLINE_S)
+    with pytest.raises(InvalidInput, match="256 KiB"):
+        found.set(SYSTEM_PROMPT, longest + letter)
+    again = SettingsFile(path)
+    assert (again.notice, again.get(SYSTEM_PROMPT)) == (None, longest)
 
 
 def test_subscribers_hear_of_changes_and_only_of_changes(path: Path) -> None:
