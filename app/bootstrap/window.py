@@ -19,7 +19,7 @@ from app.conversations.repository import Repository
 from app.conversations.schema import SCHEMA
 from app.database.connection import Database, Opened
 from app.foundation.errors import HearthError
-from app.foundation.paths import Profile, write_problem
+from app.foundation.paths import Profile, person_path, write_problem
 from app.foundation.sentinel import Sentinels
 from app.gui import application
 from app.gui.instance import claim
@@ -42,7 +42,7 @@ def open_window(profile: Profile, model: str | None, *, ask_safe_mode: bool) -> 
 
     Raises NoDisplay, ProfileInUse or a StorageError before anything was changed.
     """
-    path = str(Path(model).expanduser().absolute()) if model else None
+    path = str(person_path(model).absolute()) if model else None
     with _ending_in_order():
         application.application()
         lock = claim(profile, path)

@@ -57,16 +57,22 @@ def run(command: argparse.Namespace, services: CliServices) -> int:
     """Carry out a parsed command; returns the exit code."""
     output = Output(as_json=getattr(command, "json", False))
     try:
-        code: int = command.carry_out(command, services, output)
+        code = _carried_out(command, services, output)
         sys.stdout.flush()
-    except HearthError as error:
-        return output.error(error)
     except KeyboardInterrupt:
         output.status("")
         return INTERRUPTED
     except BrokenPipeError:
         silence_broken_pipe()
         return FAILED
+    return code
+
+
+def _carried_out(command: argparse.Namespace, services: CliServices, output: Output) -> int:
+    try:
+        code: int = command.carry_out(command, services, output)
+    except HearthError as error:
+        return output.error(error)
     return code
 
 

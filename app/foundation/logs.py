@@ -19,7 +19,7 @@ _KEPT_FILES = 5
 
 _SECRETS = re.compile(
     r"(?i)((?:authorization|api[-_]?key|x-api-key|token|password|secret)[\"']?\s*[:=]\s*"
-    r"[\"']?(?:bearer\s+)?)([^\s\"',;&]+)|\b(hf_[A-Za-z0-9]{8,}|sk-[A-Za-z0-9_-]{8,})"
+    r"[\"']?(?:(?:bearer|basic|token)\s+)?)([^\s\"',;&]+)|\b(hf_[A-Za-z0-9]{8,}|sk-[A-Za-z0-9_-]{8,})"
 )
 
 

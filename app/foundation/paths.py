@@ -64,19 +64,25 @@ def default_profile() -> Profile:
 def open_profile(root: str | Path | None = None) -> Profile:
     """The profile at `root`, or the default one, with its folders made (mode 0700).
 
+    A folder that was there keeps its mode: it may be used by others for other things.
     Raises StorageReadOnly, StorageFull or StorageError when the folders are not there and
     cannot be made. A folder that is there but cannot be written is `write_problem`'s to say.
     """
-    profile = Profile(Path(root).expanduser().absolute()) if root else default_profile()
+    profile = Profile(person_path(root).absolute()) if root else default_profile()
     try:
         for folder in (profile.root, profile.logs, profile.backups, profile.state):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if os.name == "posix":
-            with contextlib.suppress(PermissionError):
-                profile.root.chmod(0o700)
     except OSError as error:
         raise storage_error(error, profile.root) from error
     return profile
+
+
+def person_path(text: str | Path) -> Path:
+    """A path as a person typed it: `~` is home, and stays what it is where nobody's home is."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        return Path(text)
 
 
 def write_problem(profile: Profile) -> StorageError | None:
@@ -105,7 +111,7 @@ def storage_error(error: OSError, where: Path) -> StorageError:
     if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
         return StorageReadOnly(
             "Hearth may not write to its profile folder.",
-            f"The folder is {place}.",
+            f"The system refused to write {place}.",
             "Make the folder writable, or start with another one: --profile FOLDER.",
         )
     if error.errno in (errno.EEXIST, errno.ENOTDIR):

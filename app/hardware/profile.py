@@ -5,6 +5,7 @@ A fact that could not be found out is an `Unknown` with its reason, never a gues
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, TypeVar, cast
@@ -109,7 +110,7 @@ class MachineProfile:
                 disk=_record(Disk, saved["disk"], _DISK),
                 power=_record(Power, saved["power"], _POWER),
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
             raise InvalidInput(
                 "That is not a saved probe.",
                 f"What it says about {error} cannot be read.",
@@ -165,6 +166,13 @@ def _optional(convert: Callable[[Any], T]) -> Callable[[Any], T | None]:
     return lambda value: None if value is None else convert(value)
 
 
+def _finite(value: Any) -> float:
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(value)
+    return number
+
+
 def _devices(saved: Any) -> tuple[Device, ...]:
     return tuple(
         Device(
@@ -189,7 +197,7 @@ _PROCESSOR = {
     "physical_cores": int,
     "performance_cores": int,
     "usable_cores": int,
-    "quota_cores": _optional(float),
+    "quota_cores": _optional(_finite),
     "instruction_sets": _texts,
 }
 _MEMORY = {"total_bytes": int, "available_bytes": int, "limit_bytes": _optional(int)}

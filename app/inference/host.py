@@ -20,6 +20,7 @@ from app.engine.client import EngineClient
 from app.engine.messages import EngineState, LoadCancelled, LoadedModel, LoadSettings
 from app.foundation.cancellation import Cancellation
 from app.foundation.errors import EngineDead, ModelNotFound, ModelUnsupported, NotEnoughMemory
+from app.foundation.paths import person_path
 from app.foundation.units import bytes_text
 from app.gguf.check import check_model
 from app.gguf.facts import facts_of
@@ -211,7 +212,7 @@ class ModelHost:
                 self._changed.notify_all()
 
     def _identity(self, ref: ModelRef) -> _Identity:
-        path = self._built_in.path if ref.is_built_in else Path(ref.name).expanduser()
+        path = self._built_in.path if ref.is_built_in else person_path(ref.name)
         try:
             path = path.resolve()
             status = path.stat()

@@ -13,6 +13,8 @@ from app.cli.commands.models import model_ref
 from app.cli.output import DONE, INTERRUPTED, Output
 from app.cli.services import CliServices
 from app.foundation.errors import InvalidInput
+from app.foundation.paths import person_path
+from app.foundation.units import bytes_text
 from app.protocol.chat import Message
 from app.protocol.generation import (
     Event,
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 _POLL_S = 0.2
 _WIND_DOWN_S = 5.0
+_LIMIT_BYTES = 64_000_000
 
 
 def add_words(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -94,12 +97,13 @@ def _request(words: argparse.Namespace, services: CliServices) -> GenerationRequ
 
 
 def _standard_input() -> str:
-    return _decoded(sys.stdin.buffer.read(), "Standard input")
+    return _decoded(sys.stdin.buffer.read(_LIMIT_BYTES + 1), "Standard input")
 
 
 def _text_file(name: str) -> str:
     try:
-        return _decoded(Path(name).expanduser().read_bytes(), f"“{name}”")
+        with person_path(name).open("rb") as file:
+            return _decoded(file.read(_LIMIT_BYTES + 1), f"“{name}”")
     except OSError as error:
         raise InvalidInput(
             f"“{name}” cannot be read.",
@@ -109,6 +113,13 @@ def _text_file(name: str) -> str:
 
 
 def _decoded(content: bytes, what: str) -> str:
+    if len(content) > _LIMIT_BYTES:
+        raise InvalidInput(
+            f"{what} is too long.",
+            f"A question may hold at most {bytes_text(_LIMIT_BYTES)} of text; no model can read "
+            "more at once.",
+            "Ask about a part of it.",
+        )
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from typing import Any
 
 from app.cli.output import DONE, Output
 from app.cli.services import CliServices
 from app.foundation.errors import ModelNotFound
-from app.foundation.paths import resource
+from app.foundation.paths import person_path, resource
 from app.foundation.units import bytes_text
 from app.protocol.model_ref import BUILT_IN, ModelRef
 
@@ -32,8 +33,9 @@ def model_ref(word: str | None, services: CliServices) -> ModelRef:
     """
     if word is None:
         return ModelRef()
-    path = Path(word).expanduser()
-    if path.exists():
+    path = person_path(word)
+    # Not Path.exists: that raises where a name is too long or a folder may not be looked into.
+    if os.path.exists(path):
         return ModelRef(str(path.absolute()))
     for known in services.models():
         if word.lower() in (known.name.lower(), known.path.name.lower(), known.path.stem.lower()):

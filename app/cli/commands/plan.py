@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 from typing import Any
 
 from app.cli.commands.models import model_path
 from app.cli.output import DONE, Output
 from app.cli.services import CliServices
 from app.foundation.errors import InvalidInput
+from app.foundation.paths import person_path
+
+_LIMIT_BYTES = 1_000_000
 
 
 def add_words(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -42,8 +44,9 @@ def carry_out(words: argparse.Namespace, services: CliServices, output: Output) 
 
 def _saved(name: str) -> dict[str, Any]:
     try:
-        fields = json.loads(Path(name).expanduser().read_text("utf-8"))
-    except (OSError, ValueError) as error:
+        with person_path(name).open("rb") as file:
+            fields = json.loads(file.read(_LIMIT_BYTES))
+    except (OSError, ValueError, RecursionError) as error:
         raise InvalidInput(
             f"“{name}” is not a saved probe.",
             "It cannot be read, or it is not JSON.",

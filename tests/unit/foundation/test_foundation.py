@@ -14,7 +14,7 @@ import pytest
 from app.foundation.cancellation import Cancellation
 from app.foundation.errors import StorageError, StorageReadOnly
 from app.foundation.logs import redacted, start_logging, stop_logging
-from app.foundation.paths import open_profile, resource
+from app.foundation.paths import open_profile, person_path, resource
 from app.foundation.sentinel import Sentinels
 from app.foundation.units import bytes_text, duration_text, rate_text
 
@@ -57,6 +57,21 @@ def test_a_profile_is_private_and_complete(tmp_path: Path) -> None:
         assert stat.S_IMODE(profile.root.stat().st_mode) == 0o700
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="modes are POSIX's")
+def test_a_folder_that_was_there_keeps_its_mode(tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o755)
+    open_profile(shared)
+    assert stat.S_IMODE(shared.stat().st_mode) == 0o755
+    assert stat.S_IMODE((shared / "logs").stat().st_mode) == 0o700
+
+
+def test_a_home_that_is_nobodys_is_a_name_like_any_other() -> None:
+    assert person_path("~nobody-of-that-name/x") == Path("~nobody-of-that-name/x")
+    assert person_path("~/x") == Path.home() / "x"
+
+
 def test_a_file_in_the_way_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "profile").write_text("in the way")
     with pytest.raises(StorageError, match="cannot be used"):
@@ -84,6 +99,7 @@ def test_resources_are_found_in_the_checkout() -> None:
     "line",
     [
         "Authorization: Bearer abcdef123456",
+        "Authorization: Basic abcdef123456",
         "api_key=abcdef123456",
         '{"token": "abcdef123456"}',
         "using hf_abcdef123456 now",

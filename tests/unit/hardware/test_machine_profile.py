@@ -88,6 +88,9 @@ def test_the_probe_of_this_machine_is_the_same_when_read_back(tmp_path: Path) ->
         lambda saved: saved.update(devices=[{"name": "CPU"}]),
         lambda saved: saved.update(processor=None),
         lambda saved: saved.update(disk=[1, 2]),
+        lambda saved: saved["memory"].update(available_bytes=float("inf")),
+        lambda saved: saved["processor"].update(quota_cores=float("inf")),
+        lambda saved: saved["processor"].update(quota_cores=float("nan")),
     ],
 )
 def test_what_is_no_saved_probe_is_refused(spoil: Any) -> None:
