@@ -5,6 +5,7 @@ Runs on the main thread of a child process. Knows nothing of what the child does
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import os
@@ -77,4 +78,9 @@ def _limit(limits: JsonObject) -> None:
         return
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if memory_bytes:
-        resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+        _, most = resource.getrlimit(resource.RLIMIT_AS)
+        if most != resource.RLIM_INFINITY:
+            memory_bytes = min(memory_bytes, most)
+        # macOS refuses a limit below what every process there has mapped from the start.
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))

@@ -218,6 +218,7 @@ class ResidentChild:
             try:
                 return _unwrapped(self._name, child.answer(deadline_s, None, None))
             except ChildDied:
+                child.close(0.0)
                 self._child = None
                 raise
 

@@ -7,9 +7,10 @@ import sys
 import threading
 from pathlib import Path
 
+import psutil
 import pytest
 
-from app.foundation import children
+from app.foundation import child_side, children
 from app.foundation.cancellation import Cancellation
 from app.foundation.children import ChildDied, ResidentChild, run_child
 from app.foundation.errors import ModelFileInvalid
@@ -35,6 +36,8 @@ def answer(request, progress):
         time.sleep(60)
     if what == "bloat":
         return {"size": len(bytearray(10**10))}
+    if what == "no object":
+        return [1]
     if what == "bug":
         return 1 / 0
 """
@@ -130,6 +133,33 @@ def test_a_resident_child_stays_and_comes_back_after_dying() -> None:
         assert child.ask({"do": "echo"}, deadline_s=30)["pid"] != first
     finally:
         child.close()
+
+
+def test_a_resident_child_that_answers_nonsense_is_not_left_behind() -> None:
+    child = ResidentChild("body")
+    first = child.ask({"do": "echo"}, deadline_s=30)["pid"]
+    with pytest.raises(ChildDied) as caught:
+        child.ask({"do": "no object"}, deadline_s=30)
+    assert caught.value.verdict == "garbage"
+    assert not psutil.pid_exists(first)
+    child.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits are POSIX's")
+def test_a_limit_that_the_system_refuses_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    import resource
+
+    asked: list[tuple[int, tuple[int, int]]] = []
+
+    def refuse(what: int, limits: tuple[int, int]) -> None:
+        asked.append((what, limits))
+        if what == resource.RLIMIT_AS:
+            raise ValueError("current limit exceeds maximum limit")
+
+    monkeypatch.setattr(resource, "setrlimit", refuse)
+    monkeypatch.setattr(resource, "getrlimit", lambda what: (1 << 30, 1 << 30))
+    child_side._limit({"memory_bytes": 1 << 33})
+    assert asked[-1] == (resource.RLIMIT_AS, (1 << 30, 1 << 30))
 
 
 def test_requests_travel_as_ascii_json() -> None:
