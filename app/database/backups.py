@@ -58,6 +58,7 @@ def copy(
     set, UnsoundCopy, sqlite3.Error or OSError; leaves nothing behind then.
     """
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _remove_remains(target.parent)
     if not has_space(source, target.parent):
         raise OSError(errno.ENOSPC, "a copy would fill the disk")
     part = target.with_name(f"{target.name}.{os.getpid()}.part")
@@ -77,6 +78,13 @@ def copy(
     finally:
         part.unlink(missing_ok=True)
     return target
+
+
+def _remove_remains(folder: Path) -> None:
+    """What copies left that a crash cut short: each is as large as the database, and useless."""
+    for part in folder.glob("hearth-*.db.*.part*"):
+        with contextlib.suppress(OSError):
+            part.unlink()
 
 
 def _open_for_reading(source: Path) -> sqlite3.Connection:

@@ -7,6 +7,7 @@ all time. Does not know what rows mean.
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import sqlite3
 from pathlib import Path
@@ -31,8 +32,9 @@ def merge(connection: sqlite3.Connection, backup: Path, schema: Schema, path: Pa
         )
     part = path.with_name(f"{path.name}.restoring")
     try:
+        part.unlink(missing_ok=True)
+        os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         shutil.copyfile(backup, part)
-        part.chmod(0o600)
         with contextlib.closing(sqlite3.connect(part, isolation_level=None)) as old:
             old.execute("PRAGMA journal_mode = DELETE")
             migrate(old, schema.steps, lambda _version: None)

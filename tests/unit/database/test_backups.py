@@ -37,6 +37,20 @@ def test_a_copy_has_everything_is_private_and_leaves_no_half_file(tmp_path: Path
         assert made.parent.stat().st_mode & 0o777 == 0o700
 
 
+def test_what_a_crash_left_of_a_copy_is_removed_by_the_next(tmp_path: Path) -> None:
+    with opened_database(tmp_path):
+        folder = tmp_path / "backups"
+        folder.mkdir(exist_ok=True)
+        # The system gives numbers of processes again: one of these may be ours.
+        for process in (1, os.getpid()):
+            (folder / f"hearth-2026-11-20.db.{process}.part").write_bytes(b"half")
+            (folder / f"hearth-2026-11-23.db.{process}.part").write_bytes(b"half")
+        (folder / "notes.part").write_bytes(b"a person's own")
+        made = upkeep.make_daily_copy(tmp_path / "hearth.db", folder, TODAY)
+    assert made is not None
+    assert sorted(path.name for path in folder.iterdir()) == [made.name, "notes.part"]
+
+
 def test_one_copy_a_day_is_enough(tmp_path: Path) -> None:
     with opened_database(tmp_path):
         path, folder = tmp_path / "hearth.db", tmp_path / "backups"
