@@ -21,7 +21,10 @@ class StarterModel:
 
     def is_genuine(self) -> bool:
         """True if the file's SHA-256 is the recorded one. Read again only if it changed."""
-        status = self.path.stat()
+        try:
+            status = self.path.stat()
+        except OSError:
+            return False
         stamp = (status.st_size, status.st_mtime_ns)
         if self._checked is None or self._checked[:2] != stamp:
             self._checked = (*stamp, self._matches())
@@ -30,9 +33,9 @@ class StarterModel:
     def _matches(self) -> bool:
         try:
             recorded = self._file("guide.sha256").read_text("ascii").split()[0].lower()
+            return hashlib.sha256(self.path.read_bytes()).hexdigest() == recorded
         except (OSError, ValueError, IndexError):
             return False
-        return hashlib.sha256(self.path.read_bytes()).hexdigest() == recorded
 
     def _file(self, name: str) -> Path:
         return self._folder / name if self._folder is not None else resource("starter", name)
