@@ -25,7 +25,7 @@ from app.foundation.units import bytes_text
 from app.gguf.check import check_model
 from app.gguf.facts import facts_of
 from app.gguf.header import Header
-from app.gguf.reader import read_header
+from app.gguf.split import read_model
 from app.inference.placement import Placement, Placing, Preflight
 from app.protocol.model_ref import ModelRef
 
@@ -341,7 +341,7 @@ class ModelHost:
 
 def _checked_header(path: Path) -> Header:
     """The header of a file that native code may see. Raises the error that says why not."""
-    header = read_header(path)
+    header = read_model(path)
     check_model(header)
     kind = facts_of(header).kind
     if kind != "chat":

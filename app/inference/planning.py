@@ -22,7 +22,7 @@ from app.foundation.units import MIB
 from app.gguf.check import check_model
 from app.gguf.facts import ModelFacts, facts_of
 from app.gguf.header import Header
-from app.gguf.reader import read_header
+from app.gguf.split import read_model
 from app.hardware.probe import memory, probe
 from app.hardware.profile import MachineProfile, Unknown
 from app.inference.placement import Placement
@@ -127,7 +127,7 @@ class Planning:
         On this machine, what `wish` leaves open is as the settings pin it. Raises
         ModelNotFound, ModelFileInvalid or ModelUnsupported.
         """
-        header = read_header(path)
+        header = read_model(path)
         check_model(header)
         facts = facts_of(header)
         if facts.kind != "chat":

@@ -85,10 +85,10 @@ def inspect_model(words: argparse.Namespace, services: CliServices, output: Outp
     """The header of a model file in words."""
     from app.gguf.check import check_model
     from app.gguf.facts import facts_of
-    from app.gguf.reader import read_header
+    from app.gguf.split import read_model
 
     path = model_path(words.model, services)
-    header = read_header(path)
+    header = read_model(path)
     check_model(header)
     facts = facts_of(header)
     fields = {
@@ -114,7 +114,7 @@ def inspect_model(words: argparse.Namespace, services: CliServices, output: Outp
             ("Name", facts.name),
             ("File", f"{path} ({bytes_text(facts.file_bytes)})"),
             ("Kind", f"{facts.kind}, architecture {facts.architecture}"),
-            ("Size", f"{facts.n_params / 1e9:.2f} billion parameters in {facts.n_layers} layers"),
+            ("Size", f"{_parameters(facts.n_params)} in {facts.n_layers} layers"),
             ("Quant", facts.quant),
             ("Longest context", f"{facts.n_ctx_train:,} tokens"),
             ("Vocabulary", f"{facts.n_vocab:,} tokens ({facts.tokenizer})"),
@@ -123,3 +123,9 @@ def inspect_model(words: argparse.Namespace, services: CliServices, output: Outp
         ]
     )
     return DONE
+
+
+def _parameters(count: int) -> str:
+    if count < 10**9:
+        return f"{count / 1e6:.1f} million parameters"
+    return f"{count / 1e9:.2f} billion parameters"
