@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
 from app import __version__
-from app.cli.commands import ask, doctor, models, plan, probe, selftest
 from app.cli.output import FAILED, INTERRUPTED, WRONG_USE, Output, silence_broken_pipe
 from app.cli.services import CliServices
 from app.foundation.errors import HearthError, InvalidInput
 
-COMMANDS = (ask, probe, plan, models, doctor, selftest)
+_log = logging.getLogger(__name__)
+
+#: Each is a module of `app.cli.commands`, imported when its word or a call for help is there:
+#: the window starts without them.
+COMMANDS = ("ask", "probe", "plan", "models", "doctor", "selftest")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -28,10 +33,10 @@ class _Parser(argparse.ArgumentParser):
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
     """The command and its options; `command` is None for the window. Raises InvalidInput."""
-    return _parser().parse_args(list(words))
+    return _parser(words).parse_args(list(words))
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     parser = _Parser(
         prog="hearth",
         description="A private assistant on your own computer. Without a command the window opens.",
@@ -48,8 +53,12 @@ def _parser() -> argparse.ArgumentParser:
     common.add_argument("--profile", metavar="DIR", default=argparse.SUPPRESS)
     common.add_argument("--verbose", action="store_true", default=argparse.SUPPRESS)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    for module in COMMANDS:
-        module.add_words(commands, common)
+    wants_help = "-h" in words or "--help" in words
+    for name in COMMANDS:
+        if wants_help or name in words:
+            import_module(f"app.cli.commands.{name}").add_words(commands, common)
+        else:
+            commands.add_parser(name)
     return parser
 
 
@@ -65,6 +74,15 @@ def run(command: argparse.Namespace, services: CliServices) -> int:
     except BrokenPipeError:
         silence_broken_pipe()
         return FAILED
+    except Exception as error:  # noqa: BLE001 - a bug: the log keeps it, a person reads a sentence
+        _log.exception("%s failed", command.command)
+        return output.error(
+            HearthError(
+                "Hearth made a mistake.",
+                f"{type(error).__name__}: {error}",
+                "This is a fault in Hearth; --verbose shows the details, and the log keeps them.",
+            )
+        )
     return code
 
 

@@ -55,7 +55,7 @@ def carry_out(words: argparse.Namespace, services: CliServices, output: Output) 
     inference = services.inference()
     request_id = inference.generate(request, events.put)
     try:
-        finished, text = _follow(events, output)
+        finished, text = follow(events, output)
     except KeyboardInterrupt:
         _stop(inference, request_id, events)
         output.piece("\n")
@@ -130,8 +130,11 @@ def _decoded(content: bytes, what: str) -> str:
         ) from error
 
 
-def _follow(events: queue.SimpleQueue[Event], output: Output) -> tuple[Finished, str]:
-    """Show events until the last one. Short waits, so that Ctrl-C is noticed everywhere."""
+def follow(events: queue.SimpleQueue[Event], output: Output) -> tuple[Finished, str]:
+    """Show events until the last one; it and the whole text. Raises the error of a failure.
+
+    Short waits, so that Ctrl-C is noticed everywhere.
+    """
     parts: list[str] = []
     while True:
         try:

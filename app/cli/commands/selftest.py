@@ -6,17 +6,11 @@ import argparse
 import queue
 from typing import Any
 
+from app.cli.commands.ask import follow
 from app.cli.output import DONE, FAILED, Output
 from app.cli.services import CliServices
 from app.protocol.chat import Message
-from app.protocol.generation import (
-    Event,
-    Failed,
-    Finished,
-    GenerationRequest,
-    SamplingParams,
-    TokensArrived,
-)
+from app.protocol.generation import Event, GenerationRequest, SamplingParams
 
 QUESTION = "How do I open a model?"
 EXPECTED = ".gguf"
@@ -39,14 +33,9 @@ def carry_out(words: argparse.Namespace, services: CliServices, output: Output) 
         ),
         events.put,
     )
-    text = ""
-    while not isinstance(event := events.get(), Finished):
-        if isinstance(event, Failed):
-            raise event.error
-        if isinstance(event, TokensArrived):
-            text += event.text
-    passed = EXPECTED in text and event.reason == "stop"
-    output.document({"passed": passed, "answer": text, "finish_reason": event.reason})
+    finished, text = follow(events, Output(as_json=True))
+    passed = EXPECTED in text and finished.reason == "stop"
+    output.document({"passed": passed, "answer": text, "finish_reason": finished.reason})
     output.text(f"{QUESTION}\n{text.strip()}")
     output.text("All is well." if passed else "The built-in model did not answer as it must.")
     return DONE if passed else FAILED
