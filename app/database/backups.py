@@ -27,6 +27,7 @@ UPGRADES_KEPT = 3
 PAGES_PER_STEP = 64
 PAUSE_S = 0.002
 SPARE_BYTES = 256 << 20
+_STEPS_BETWEEN_LOOKS = 10_000
 
 _DAILY = re.compile(r"hearth-(\d{4}-\d{2}-\d{2})\.db")
 _UPGRADE = re.compile(r"hearth-before-upgrade-(\d+)-(\d{4}-\d{2}-\d{2})(?:-\d+)?\.db")
@@ -70,7 +71,9 @@ def copy(
             with contextlib.closing(sqlite3.connect(part, isolation_level=None)) as copied:
                 _step_through(live, copied, stop, pause_s)
                 copied.execute("PRAGMA journal_mode = DELETE")
-        if not is_sound(part):
+        if not is_sound(part, stop=stop):
+            if stop is not None and stop.is_set():
+                raise BackupStopped
             raise UnsoundCopy("a copy of it does not verify")
         _sync(part)
         part.replace(target)
@@ -110,8 +113,13 @@ def _step_through(
     live.backup(copied, pages=PAGES_PER_STEP, progress=after_step)
 
 
-def is_sound(path: Path, migrations_known: int | None = None) -> bool:
-    """Whether a copy opens as Hearth's database, passes SQLite's full check, and is not too new."""
+def is_sound(
+    path: Path, migrations_known: int | None = None, *, stop: threading.Event | None = None
+) -> bool:
+    """Whether a copy opens as Hearth's database, passes SQLite's full check, and is not too new.
+
+    `stop` ends the check of a large one early, with False.
+    """
     header = read_header(path)
     if header is None or header.application_id != APPLICATION_ID:
         return False
@@ -120,6 +128,8 @@ def is_sound(path: Path, migrations_known: int | None = None) -> bool:
     try:
         uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
         with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
+            if stop is not None:
+                connection.set_progress_handler(stop.is_set, _STEPS_BETWEEN_LOOKS)
             verdict = connection.execute("PRAGMA integrity_check(1)").fetchone()
             return bool(verdict == ("ok",))
     except sqlite3.Error:

@@ -51,6 +51,35 @@ def test_what_a_crash_left_of_a_copy_is_removed_by_the_next(tmp_path: Path) -> N
     assert sorted(path.name for path in folder.iterdir()) == [made.name, "notes.part"]
 
 
+def test_closing_does_not_wait_for_the_check_of_a_copy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backups, "_STEPS_BETWEEN_LOOKS", 1)
+    with opened_database(tmp_path) as opened:
+        chat(Repository(opened.database), "x", 20)
+        folder = tmp_path / "backups"
+        made = upkeep.make_daily_copy(tmp_path / "hearth.db", folder, TODAY)
+        assert made is not None
+        stop = threading.Event()
+        assert backups.is_sound(made, SCHEMA.version, stop=stop)
+
+        class SetOnceCopied(threading.Event):
+            def is_set(self) -> bool:
+                return any(folder.glob("*.part"))
+
+        assert not backups.is_sound(made, SCHEMA.version, stop=_set(stop))
+        with pytest.raises(backups.BackupStopped):
+            upkeep.make_daily_copy(
+                tmp_path / "hearth.db", folder, TODAY + dt.timedelta(1), SetOnceCopied()
+            )
+    assert [path.name for path in folder.iterdir()] == [made.name]
+
+
+def _set(event: threading.Event) -> threading.Event:
+    event.set()
+    return event
+
+
 def test_one_copy_a_day_is_enough(tmp_path: Path) -> None:
     with opened_database(tmp_path):
         path, folder = tmp_path / "hearth.db", tmp_path / "backups"
