@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
+import json
 import os
 import subprocess
 import sys
@@ -18,6 +20,7 @@ from app.cli.output import FAILED, WRONG_USE
 from app.cli.services import CliServices
 from app.foundation.errors import InvalidInput
 from app.foundation.paths import open_profile
+from app.hardware.profile import MachineProfile
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -72,6 +75,19 @@ def test_what_is_no_saved_probe_is_said_to_be_none(
     machine.write_text(content, encoding="utf-8")
     assert run(services, "plan", "hearth-guide", "--machine", str(machine)) == WRONG_USE
     assert "not a saved probe" in capsys.readouterr().err
+
+
+def test_a_fault_of_ours_is_a_document_too(
+    services: CliServices, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    def break_down() -> MachineProfile:
+        raise ZeroDivisionError("by nothing")
+
+    broken = dataclasses.replace(services, machine=break_down)
+    assert run(broken, "probe", "--json") == FAILED
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert (error["code"], error["detail"]) == ("error", "ZeroDivisionError: by nothing")
+    assert "Traceback" in caplog.text
 
 
 def test_commands_leave_damaged_settings_for_the_window_to_tell(
