@@ -46,7 +46,7 @@ def reasons_of(
     found = [
         *_memory_reasons(plan, machine),
         *_layers_reasons(plan, machine, wish, cpu_only),
-        _context_reason(plan, facts, wanted),
+        _context_reason(plan, facts, wanted, wish),
         _reason(f"threads_{threads.why or 'all'}", n=plan.n_threads, cores=threads.cores),
         _load_reason(plan, repacked_share),
         _reason("counted" if plan.confidence == "dry-run" else "calculated"),
@@ -184,10 +184,12 @@ def _layers_reasons(
     return [reason]
 
 
-def _context_reason(plan: Plan, facts: ModelFacts, wanted: int) -> Reason:
+def _context_reason(plan: Plan, facts: ModelFacts, wanted: int, wish: Wish) -> Reason:
     trained = facts.n_ctx_train
     if "n_ctx" in plan.pinned:
         code = "context_pinned_beyond" if 0 < trained < plan.n_ctx else "context_pinned"
+        if code == "context_pinned" and wish.n_ctx != plan.n_ctx:
+            return _reason("context_pinned_up", n=plan.n_ctx, chosen=wish.n_ctx)
     elif plan.n_ctx < wanted:
         code = "context_memory"
     elif 0 < trained <= wanted:
@@ -268,6 +270,10 @@ _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
         else f"{v['n']} of {v['most']} layers fit on {v['device']}; the processor does the rest."
     ),
     "context_pinned": lambda v: f"The context is {_n(v)} tokens, because you chose it.",
+    "context_pinned_up": lambda v: (
+        f"The context is {_n(v)} tokens, the next size that llama.cpp can use: you chose "
+        f"{_n(v, 'chosen')}."
+    ),
     "context_pinned_beyond": lambda v: (
         f"The context is {_n(v)} tokens, because you chose it; the model was trained for "
         f"{_n(v, 'trained')} and may write nonsense beyond that."

@@ -47,6 +47,15 @@ def test_a_model_that_fits_well() -> None:
     assert any(other.code == "larger_context" for other in plan.alternatives)
 
 
+def test_a_chosen_context_that_is_rounded_up_is_said_with_both_numbers() -> None:
+    plan = plan_for(machine(12, 16), llama_8b(), Wish(n_ctx=5000))
+    assert plan.n_ctx == 5120
+    assert "The context is 5,120 tokens" in words(plan)
+    assert "you chose 5,000." in words(plan)
+    exact = plan_for(machine(12, 16), llama_8b(), Wish(n_ctx=5120))
+    assert "context_pinned" in codes(exact)
+
+
 def test_the_context_shrinks_until_it_fits() -> None:
     plan = plan_for(machine(7.6, 16), llama_8b())
     assert plan.fits == "well"
