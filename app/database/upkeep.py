@@ -63,6 +63,9 @@ class Upkeep:
             return None
         except HearthError as error:
             return error
+        except sqlite3.Error:
+            # A fault of ours must not end the copies of the days to come.
+            log.exception("database: today's copy failed")
         return None
 
 

@@ -80,6 +80,26 @@ def _set(event: threading.Event) -> threading.Event:
     return event
 
 
+def test_a_fault_of_ours_does_not_end_the_copies_to_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = threading.Semaphore(0)
+
+    def fail(*_: object, **__: object) -> Path:
+        asked.release()
+        raise sqlite3.ProgrammingError("a fault of ours")
+
+    monkeypatch.setattr(backups, "copy", fail)
+    monkeypatch.setattr(upkeep, "LOOK_EVERY_S", 0.01)
+    looking = upkeep.Upkeep(tmp_path / "hearth.db", tmp_path / "backups")
+    looking.start(lambda _error: None, 0.0)
+    try:
+        assert asked.acquire(timeout=DEADLINE_S)
+        assert asked.acquire(timeout=DEADLINE_S)
+    finally:
+        looking.stop(DEADLINE_S)
+
+
 def test_one_copy_a_day_is_enough(tmp_path: Path) -> None:
     with opened_database(tmp_path):
         path, folder = tmp_path / "hearth.db", tmp_path / "backups"
