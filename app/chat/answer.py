@@ -153,6 +153,14 @@ class Answer:
         resumed = task.resumed
         self._tally = Tally(resumed.text if resumed is not None else "")
         request_id = self._inference.generate(request, self._inbox.put)
+        try:
+            return self._followed(task, request_id)
+        except BaseException:
+            # What cannot be stored need not be written; a request that has ended ignores it.
+            self._inference.cancel(request_id, "failed")
+            raise
+
+    def _followed(self, task: Task, request_id: str) -> ChatEvent:
         while True:
             event = self._next()
             match event:
@@ -226,6 +234,8 @@ class Answer:
     def _finished(
         self, task: Task, reason: FinishReason, usage: Usage, timings: Timings
     ) -> ChatEvent:
+        if self._turn is None and reason == "cancelled":
+            return self._stopped(task, "stopped")
         state: TurnState = "stopped" if reason == "cancelled" else "complete"
         return self._stored(self._open(task), state, reason, usage, timings)
 

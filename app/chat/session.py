@@ -113,12 +113,12 @@ class ChatService:
                     "Wait for it, or stop it first.",
                 )
             else:
+                # Under the lock: `close` joins whatever it finds here, and its end waits for it.
+                answer.start()
                 self._answers[conversation_id] = answer
         if error is not None:
             self._metrics.count_error(error.code)
             sink(TurnRefused(conversation_id, error, step.text))
-        else:
-            answer.start()
 
     def _ended(self, answer: Answer, last: ChatEvent) -> None:
         """The conversation is free before its terminal event is told: the listener may send."""

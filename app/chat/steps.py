@@ -10,8 +10,6 @@ from app.chat.titles import title_from
 from app.conversations.records import Turn
 from app.foundation.errors import InvalidInput
 
-RESUMABLE_STATES = frozenset({"interrupted", "stopped", "failed"})
-
 
 @dataclass(frozen=True, slots=True)
 class Task:
@@ -98,7 +96,8 @@ class Resume:
         turn = path[place]
         if turn.role != "assistant" or place != len(path) - 1:
             raise InvalidInput("Only the last answer of a chat can be continued.")
-        if turn.state not in RESUMABLE_STATES and turn.finish_reason != "length":
+        # One that is "writing" still, with nobody writing it, could not be stored at its end.
+        if turn.state == "complete" and turn.finish_reason != "length":
             raise InvalidInput("This answer is complete.", "There is nothing to continue.")
         return Task(turn.parent_id, tuple(path[:place]), resumed=turn)
 

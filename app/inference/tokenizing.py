@@ -108,7 +108,8 @@ class PromptTokenizer:
         `bos`, "" for a model that wants none, is put in front if the template has not done so.
         """
         tokens: list[int] = []
-        if bos and not (pieces and pieces[0].text.startswith(bos)):
+        first = pieces[0] if pieces else Piece("", True)
+        if bos and not (first.is_template and first.text.startswith(bos)):
             tokens += vocabulary.tokenize("", add_special=True, parse_special=False)[:1]
         for stretch in self.stretches(pieces, path=path, vocabulary=vocabulary):
             tokens += vocabulary.tokenize(

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from app.chat.answer import CHECKPOINT_S
+from app.chat.answer import CHECKPOINT_S, Answer
 from app.chat.events import (
     AnswerGrew,
     AnswerLoading,
@@ -398,3 +398,68 @@ def test_sink_that_raises_costs_no_answer(chat: Chat, caplog: pytest.LogCaptureF
     assert done.wait(PATIENCE_S)
     assert "a bug of the face" in caplog.text
     assert chat.path()[-1].state == "complete"
+
+
+def test_answer_that_cannot_be_stored_is_not_written_on(chat: Chat) -> None:
+    """The far end is the disk: it refuses between the question and the answer."""
+    chat.options(max_tokens=0)
+    database = chat.repository._database
+    inbox = Inbox()
+
+    def full_from_now_on(event: object) -> None:
+        if isinstance(event, TurnStored):
+            database.read(lambda connection: connection.execute("PRAGMA query_only = 1")).result()
+        inbox(event)
+
+    chat.service.send(chat.conversation.id, "Go on for long", full_from_now_on)
+    end = inbox.until(AnswerStored, TurnRefused)
+    assert isinstance(end, TurnRefused)
+    assert isinstance(end.error, StorageError)
+    database.read(lambda connection: connection.execute("PRAGMA query_only = 0")).result(PATIENCE_S)
+    # The engine is told to end the first one before it is told of this one.
+    chat.options(max_tokens=4)
+    chat.done(chat.service.regenerate, chat.path()[0].id)
+    counters = chat.bench.recorder.snapshot().counters
+    assert (counters["requests_cancelled"], counters["requests_finished"]) == (1, 1)
+
+
+def test_resumed_answer_stays_as_it_was_when_the_model_is_taken_away(chat: Chat) -> None:
+    answer, _ = chat.done(chat.service.send, "Hello")
+    begun, held = threading.Event(), threading.Event()
+
+    class Slow:
+        def check(self, *_words: object) -> None:
+            begun.set()
+            assert held.wait(PATIENCE_S)
+
+    chat.bench.host._preflight = Slow()
+    chat.options(model=str(make("qwen2", Path(chat.settings.path).parent)))
+    inbox = chat.begun(chat.service.resume, answer.id)
+    assert begun.wait(PATIENCE_S)
+    unloaded = chat.bench.service.unload()
+    end = inbox.until(AnswerStored, TurnRefused)
+    held.set()
+    unloaded.result(PATIENCE_S)
+    assert isinstance(end, AnswerStored)
+    assert end.turn == answer
+    assert chat.path()[-1] == answer
+
+
+def test_closing_just_as_an_answer_begins_ends_that_answer_too(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = Answer.start
+    closed: list[bool] = []
+    closer = threading.Thread(target=lambda: closed.append(chat.service.close(PATIENCE_S)))
+
+    def start_late(answer: Answer) -> None:
+        closer.start()
+        closer.join(0.2)
+        start(answer)
+
+    monkeypatch.setattr(Answer, "start", start_late)
+    inbox = chat.begun(chat.service.send, "Hello")
+    end = inbox.until(AnswerStored, TurnRefused)
+    closer.join(PATIENCE_S)
+    assert closed == [True]
+    assert isinstance(end, AnswerStored)

@@ -160,3 +160,10 @@ def test_tally_stands_in_for_the_engines_figures() -> None:
     assert tally.usage() == Usage(30, 10, 3)
     assert tally.timings(was_loading=True) == Timings(2000.0, 500.0, 40.0, 2.0)
     assert tally.timings(was_loading=False) == Timings(0.0, 2500.0, 40.0, 2.0)
+
+
+def test_answer_left_in_writing_can_be_continued() -> None:
+    left = turn(1, "assistant", "two", "writing")
+    assert Resume(left.id).task((PATH[0], left)).resumed == left
+    with pytest.raises(InvalidInput):
+        Resume("t1").task(PATH[:2])

@@ -76,6 +76,7 @@ def test_bos_is_put_in_front_once() -> None:
     assert tokens([Piece("<s>ab", True)], "<s>") == [1, *spelled("ab")]
     assert tokens([Piece("ab", True)]) == spelled("ab")
     assert tokens([], "<s>") == [1]
+    assert tokens([Piece("<s>ab", False)], "<s>") == [1, *spelled("<s>ab")]
 
 
 @pytest.mark.parametrize("letter", ["a", " ", "1", "é", "漢"])
