@@ -95,6 +95,7 @@ class WindowServices:
         self.chat = ChatService(
             self.repository, self.runtime.inference, self.runtime.settings, self.runtime.recorder
         )
+        self._first_load: Future[HearthError | None] = Future()
         self.gui = self._gui_services(opened, model)
 
     def _gui_services(self, opened: Opened, model: str | None) -> GuiServices:
@@ -113,6 +114,7 @@ class WindowServices:
             safe_mode=runtime.safe_mode,
             open_model=model,
             after_first_paint=self._after_first_paint,
+            first_load=self._first_load,
             machine_facts=lambda: _soon("machine-facts", self._machine_facts),
             runtime_facts=lambda: _soon("runtime-facts", _runtime_facts),
             restore_backup=None if backup is None else lambda: self._restore(backup),
@@ -140,6 +142,7 @@ class WindowServices:
         """The start counts as good once the first model is there, or was refused in words."""
         if isinstance(event, Finished | Failed):
             self.runtime.sentinels.clear(STARTING)
+            self._first_load.set_result(event.error if isinstance(event, Failed) else None)
 
     def _ends_well(self, _deadline_s: float) -> bool:
         """First of all steps: a load that outlasts the deadline is no crash."""

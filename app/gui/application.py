@@ -26,7 +26,8 @@ from app.gui.notify import Notifier
 from app.gui.services import GuiServices
 from app.gui.signals import QuitSignals
 from app.gui.widgets.toast import Notice
-from app.settings.schema import TEXT_SIZE, THEME
+from app.protocol.model_ref import BUILT_IN
+from app.settings.schema import MODEL_PATH, TEXT_SIZE, THEME
 
 if TYPE_CHECKING:
     from app.gui.instance_server import InstanceServer
@@ -140,6 +141,7 @@ class Session(QObject):
         """Begin to end: the window is gone at once, the rest follows within the deadline."""
         if self._closing.has_begun:
             return
+        self._stop_listening()
         self._save_state()
         self.window.hide()
         for each in self._app.topLevelWidgets():
@@ -150,14 +152,19 @@ class Session(QObject):
         """After the event loop: close what is still open, and let go of everything."""
         self._closing.wait()
         self._unsubscribe()
-        if self._server is not None:
-            self._server.close()
+        self._stop_listening()
         self._signals.close()
         self.bridge.close()
         self.notify.remove_hooks()
         self._collecting.close()
         self.window.deleteLater()
         self.deleteLater()
+
+    def _stop_listening(self) -> None:
+        """A start that comes now waits for the lock: this window does not come back."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
 
     def _connect(self) -> None:
         self.window.closed.connect(self.quit)
@@ -173,6 +180,8 @@ class Session(QObject):
         self._server = InstanceServer(self._services.profile, self)
         self._server.raise_asked.connect(self.raised)
         self._services.after_first_paint()
+        if self._services.first_load is not None:
+            self.bridge.watch(self._services.first_load, self._loaded_first)
         self._collecting.settle()
         if self._services.open_model:
             self.window.open_model(self._services.open_model)
@@ -202,6 +211,20 @@ class Session(QObject):
         else:
             notice = Notice(error.title, detail)
         self.window.banners.add(notice, "triangle-alert")
+
+    def _loaded_first(self, error: HearthError | None) -> None:
+        """Say why the model of the last time could not be opened, and offer the one at hand."""
+        if error is None:
+            return
+        detail = " ".join(part for part in (error.detail, error.remedy) if part)
+        notice = Notice(error.title, detail)
+        if self._services.settings.get(MODEL_PATH) != BUILT_IN:
+            words = self.tr("Use the built-in guide")
+            notice = Notice(error.title, detail, words, self._use_built_in)
+        self.window.banners.add(notice, "triangle-alert")
+
+    def _use_built_in(self) -> None:
+        self.window.chat_page.set_model(BUILT_IN)
 
     def _restore(self) -> None:
         restore = self._services.restore_backup

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import sys
+import time
 from pathlib import Path
 from typing import IO
 
@@ -18,6 +19,9 @@ from app.foundation.paths import Profile
 
 LOCK_FILE = "window.lock"
 ANSWER_MS = 1_500
+# A window that is just opening listens by then; one that is closing has let go.
+PATIENCE_S = 6.0
+_AGAIN_S = 0.1
 
 
 class ProfileLock:
@@ -70,17 +74,18 @@ def claim(profile: Profile, open_model: str | None = None) -> ProfileLock | None
     unfinished answers for interrupted. Raises ProfileInUse if the other window does not answer.
     """
     lock = ProfileLock(profile)
-    if lock.acquire():
-        return lock
-    if raise_other(profile, open_model):
-        return None
-    if lock.acquire():
-        return lock
-    raise ProfileInUse(
-        "Hearth is open already, but does not answer.",
-        f"Another Hearth has the profile folder “{profile.root}” open.",
-        "Wait a moment and try again, or end the other Hearth first.",
-    )
+    end_s = time.monotonic() + PATIENCE_S
+    while not lock.acquire():
+        if raise_other(profile, open_model):
+            return None
+        if time.monotonic() > end_s:
+            raise ProfileInUse(
+                "Hearth is open already, but does not answer.",
+                f"Another Hearth has the profile folder “{profile.root}” open.",
+                "Wait a moment and try again, or end the other Hearth first.",
+            )
+        time.sleep(_AGAIN_S)
+    return lock
 
 
 def raise_other(profile: Profile, open_model: str | None) -> bool:

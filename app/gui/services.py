@@ -54,6 +54,7 @@ class GuiServices:
 
     `notices` are shown as quiet banners. `after_first_paint` is called on the GUI thread when
     the window is visible and must return at once: it starts loading what is heavy elsewhere.
+    `first_load` ends with why the model could not be loaded at the start, or None if it was.
     `machine_facts` and `runtime_facts` start (or repeat) their look-up on another thread.
     `restore_backup`, where the database was damaged, brings the newest backup back.
     """
@@ -68,6 +69,7 @@ class GuiServices:
     safe_mode: bool = False
     open_model: str | None = None
     after_first_paint: Callable[[], None] = _nothing
+    first_load: Future[HearthError | None] | None = None
     machine_facts: Callable[[], Future[Sequence[Fact]]] | None = None
     runtime_facts: Callable[[], Future[Sequence[Fact]]] | None = None
     restore_backup: Callable[[], Future[None]] | None = None

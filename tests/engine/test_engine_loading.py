@@ -196,6 +196,6 @@ def test_a_megabyte_of_one_character_is_tokenized(
 
 
 def test_native_log_lines_reach_our_log(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.DEBUG, "llama.cpp"):
+    with caplog.at_level(logging.DEBUG, "app.llama"):
         serve()
     assert any("n_ctx" in record.message for record in caplog.records)

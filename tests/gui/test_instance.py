@@ -102,6 +102,7 @@ def test_a_window_that_does_not_answer_is_said(
     held: ProfileLock, profile: Profile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(instance, "ANSWER_MS", 50)
+    monkeypatch.setattr(instance, "PATIENCE_S", 0.2)
     with pytest.raises(ProfileInUse) as caught:
         claim(profile)
     assert str(profile.root) in caught.value.detail

@@ -11,7 +11,7 @@ import re
 import threading
 from collections import deque
 
-logger = logging.getLogger("llama.cpp")
+logger = logging.getLogger("app.llama")  # below "app", whose lines reach the log file
 
 # enum ggml_log_level in ggml.h (the binding's own table has another order)
 _DEBUG, _INFO, _WARN, _ERROR, _CONT = 1, 2, 3, 4, 5
