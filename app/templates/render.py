@@ -186,4 +186,7 @@ def _reason_for(death: ChildDied) -> str:
     """Why the child died, as the end of a sentence."""
     if death.verdict == "timeout":
         return f"it did not come to an end within {DEADLINE_S:.0f} seconds"
-    return f"it asked for more than {MEMORY_LIMIT_BYTES // MIB} MB of memory"
+    # Past its limit a child of ours exits with 77, or is ended where it stands.
+    if death.exit_status == 77 or death.verdict == "signal":
+        return f"it asked for more than {MEMORY_LIMIT_BYTES // MIB} MB of memory"
+    return "the helper process that reads it ended too early"

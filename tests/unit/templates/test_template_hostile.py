@@ -8,9 +8,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from app.foundation.children import ChildDied
 from app.protocol.chat import Message
 from app.templates.inspection import remarks
-from app.templates.render import DEADLINE_S, MAX_DEATHS, MEMORY_LIMIT_BYTES, Renderer
+from app.templates.render import DEADLINE_S, MAX_DEATHS, MEMORY_LIMIT_BYTES, Renderer, _reason_for
 
 TALK = (Message("system", "Be kind."), Message("user", "Hello"))
 CANARY = "hearth-template-canary"
@@ -199,3 +200,10 @@ def test_remarks_reach_the_person() -> None:
     _, notes = render(renderer, BEHAVING_BADLY[0])
     renderer.close()
     assert any("invoice" in note for note in notes)
+
+
+def test_reason_names_memory_only_where_it_was_memory() -> None:
+    assert "2 seconds" in _reason_for(ChildDied("template", "timeout"))
+    assert "512 MB" in _reason_for(ChildDied("template", "exit", status=77))
+    assert "MB" not in _reason_for(ChildDied("template", "exit", status=1))
+    assert "MB" not in _reason_for(ChildDied("template", "garbage"))
