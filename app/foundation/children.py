@@ -62,12 +62,13 @@ def command_for(name: str) -> list[str]:
 
 
 class _Child:
-    """One running process and the threads that empty its pipes."""
+    """One running process and the threads at its pipes."""
 
     def __init__(
         self, name: str, *, memory_limit_bytes: int | None, env: Mapping[str, str] | None
     ) -> None:
         self.name = name
+        self._outbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._stderr: deque[str] = deque(maxlen=_STDERR_LINES)
         self._process = subprocess.Popen(
@@ -79,19 +80,20 @@ class _Child:
             env=_environment(env),
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
+        assert self._process.stdin is not None
         assert self._process.stdout is not None
         assert self._process.stderr is not None
-        self._readers = [
-            threading.Thread(
-                target=self._read_lines, args=(self._process.stdout,), name=f"child-{name}-out"
-            ),
-            threading.Thread(
-                target=self._read_stderr, args=(self._process.stderr,), name=f"child-{name}-err"
-            ),
+        ends: tuple[tuple[Callable[[IO[bytes]], None], IO[bytes], str], ...] = (
+            (self._write_lines, self._process.stdin, "in"),
+            (self._read_lines, self._process.stdout, "out"),
+            (self._read_stderr, self._process.stderr, "err"),
+        )
+        self._threads = [
+            threading.Thread(target=body, args=(pipe,), name=f"child-{name}-{end}", daemon=True)
+            for body, pipe, end in ends
         ]
-        for reader in self._readers:
-            reader.daemon = True
-            reader.start()
+        for thread in self._threads:
+            thread.start()
         self.send({"limits": {"memory_bytes": memory_limit_bytes}})
 
     @property
@@ -99,11 +101,11 @@ class _Child:
         return self._process.poll() is None
 
     def send(self, message: JsonObject) -> None:
-        """Write one line. A pipe that is broken shows itself as a missing answer."""
-        assert self._process.stdin is not None
-        with contextlib.suppress(OSError, ValueError):
-            self._process.stdin.write(json.dumps(message).encode("ascii") + b"\n")
-            self._process.stdin.flush()
+        """Write one line soon: a child that does not read must not hold up the deadline.
+
+        A pipe that is broken shows itself as a missing answer.
+        """
+        self._outbox.put(json.dumps(message).encode("ascii") + b"\n")
 
     def answer(
         self,
@@ -142,16 +144,14 @@ class _Child:
 
     def close(self, grace_s: float = _GRACE_S) -> int:
         """End the process: its input is closed first, and it is killed after `grace_s`."""
-        with contextlib.suppress(OSError, ValueError):
-            assert self._process.stdin is not None
-            self._process.stdin.close()
+        self._outbox.put(None)
         try:
             status = self._process.wait(grace_s)
         except subprocess.TimeoutExpired:
             self._process.kill()
             status = self._process.wait()
-        for reader in self._readers:
-            reader.join(_GRACE_S)
+        for thread in self._threads:
+            thread.join(_GRACE_S)
         return status
 
     def _died(self, verdict: Verdict | None) -> ChildDied:
@@ -159,6 +159,12 @@ class _Child:
         if verdict is None:
             verdict = "signal" if status < 0 else "exit"
         return ChildDied(self.name, verdict, status=status, stderr="\n".join(self._stderr))
+
+    def _write_lines(self, stream: IO[bytes]) -> None:
+        with contextlib.suppress(OSError), stream:
+            while (line := self._outbox.get()) is not None:
+                stream.write(line)
+                stream.flush()
 
     def _read_lines(self, stream: IO[bytes]) -> None:
         with stream:

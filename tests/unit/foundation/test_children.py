@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import threading
+import time
 from pathlib import Path
 
 import psutil
@@ -106,6 +107,16 @@ def test_a_child_that_hangs_is_ended_at_its_deadline() -> None:
     assert caught.value.verdict == "timeout"
 
 
+def test_a_child_that_does_not_read_is_ended_at_its_deadline(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    deaf = [sys.executable, "-c", "import time; time.sleep(600)"]
+    monkeypatch.setattr(children, "command_for", lambda _name: deaf)
+    with pytest.raises(ChildDied) as caught:
+        run_child("deaf", {"value": "more than a pipe holds " * 100_000}, deadline_s=0.5)
+    assert caught.value.verdict == "timeout"
+
+
 def test_a_child_is_ended_when_cancelled() -> None:
     cancellation = Cancellation()
     timer = threading.Timer(0.2, cancellation.cancel)
@@ -143,6 +154,27 @@ def test_a_resident_child_that_answers_nonsense_is_not_left_behind() -> None:
     assert caught.value.verdict == "garbage"
     assert not psutil.pid_exists(first)
     child.close()
+
+
+def test_closing_ends_a_resident_child_that_is_busy() -> None:
+    child = ResidentChild("body")
+    first = child.ask({"do": "echo"}, deadline_s=30)["pid"]
+    deaths: list[ChildDied] = []
+
+    def hang() -> None:
+        try:
+            child.ask({"do": "hang"}, deadline_s=30)
+        except ChildDied as death:
+            deaths.append(death)
+
+    asking = threading.Thread(target=hang)
+    asking.start()
+    while not child._lock.locked():
+        time.sleep(0.01)
+    child.close()
+    asking.join()
+    assert [death.verdict for death in deaths] == ["signal"]
+    assert not psutil.pid_exists(first)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits are POSIX's")
