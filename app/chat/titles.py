@@ -29,4 +29,4 @@ def title_from(text: str) -> str:
         title = longer
         if word[-1] in ".?!。？！" and len(title) >= 12:
             break
-    return title.rstrip(".,;:")
+    return title.rstrip(".,;: ")

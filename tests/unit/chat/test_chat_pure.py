@@ -46,6 +46,7 @@ PATH = (turn(0, "user", "one"), turn(1, "assistant", "two"), turn(2, "user", "th
         ("Is this one question? And this is another one.", "Is this one question?"),
         ("Hi. What can you do?", "Hi. What can you do?"),
         ("\u202eevil title", "evil title"),
+        ("Note *:", "Note"),
     ],
 )
 def test_titles(text: str, title: str) -> None:
