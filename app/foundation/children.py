@@ -142,6 +142,10 @@ class _Child:
             raise self._died("garbage")
         return message
 
+    def kill(self) -> None:
+        """End the process at once; whoever waits for its answer is told that it died."""
+        self._process.kill()
+
     def close(self, grace_s: float = _GRACE_S) -> int:
         """End the process: its input is closed first, and it is killed after `grace_s`."""
         self._outbox.put(None)
@@ -232,17 +236,23 @@ class ResidentChild:
         if self._child is not None:
             self._child.close(0.0)
         child = _Child(self._name, memory_limit_bytes=self._memory_limit_bytes, env=None)
+        self._child = child
         child.send({"hello": True})
         child.answer(deadline_s, None, None)
-        self._child = child
         return child
 
     def close(self) -> None:
-        """End the child. It starts again if it is asked again."""
-        with self._lock:
+        """End the child, busy or not. It starts again if it is asked again."""
+        # Whoever waits for its answer holds the lock, for as long as the deadline is.
+        while not self._lock.acquire(timeout=_POLL_S):
+            if (busy := self._child) is not None:
+                busy.kill()
+        try:
             if self._child is not None:
                 self._child.close(0.5)
                 self._child = None
+        finally:
+            self._lock.release()
 
 
 def _unwrapped(name: str, message: JsonObject) -> JsonObject:
