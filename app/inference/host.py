@@ -302,7 +302,7 @@ class ModelHost:
             if engine.snapshot().model is not None:
                 engine.unload().result()
             on_progress(None, "Finding the best settings for this computer")
-            placement = self._placing.place(path, header)
+            placement = self._placing.place(path, header, cancellation)
             _check_memory(path, placement)
             self._check(cancellation)
             is_own = ref.is_built_in and self._built_in.is_genuine()

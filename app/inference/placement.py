@@ -37,8 +37,10 @@ class Placing(Protocol):
         """What the person pinned. A loaded model is placed anew when this changes."""
         ...
 
-    def place(self, path: Path, header: Header) -> Placement:
-        """The placement of a chat model under the present wish and the present free memory."""
+    def place(self, path: Path, header: Header, cancellation: Cancellation) -> Placement:
+        """The placement of a chat model under the present wish and the present free memory.
+
+        Raises LoadCancelled when cancelled."""
         ...
 
 

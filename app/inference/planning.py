@@ -14,8 +14,9 @@ from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any, Final
 
-from app.engine.messages import LoadSettings
-from app.foundation.children import run_child
+from app.engine.messages import LoadCancelled, LoadSettings
+from app.foundation.cancellation import Cancellation
+from app.foundation.children import ChildDied, run_child
 from app.foundation.errors import HearthError, LoadFailed, ModelUnsupported
 from app.foundation.paths import Profile
 from app.foundation.units import MIB
@@ -43,7 +44,7 @@ _KEPT_RUNS = 64
 _log = logging.getLogger(__name__)
 
 FindMachine = Callable[[Path, Unknown | None], MachineProfile]
-CountMemory = Callable[[LoadSettings], dict[str, Any]]
+CountMemory = Callable[[LoadSettings, Cancellation | None], dict[str, Any]]
 
 
 def find_machine(folder: Path, not_asked: Unknown | None) -> MachineProfile:
@@ -51,10 +52,20 @@ def find_machine(folder: Path, not_asked: Unknown | None) -> MachineProfile:
     return probe(folder, runtime=not_asked)
 
 
-def count_memory(settings: LoadSettings) -> dict[str, Any]:
-    """llama.cpp's count, from the child "dry-run". Raises ChildFailed or LoadFailed."""
+def count_memory(
+    settings: LoadSettings, cancellation: Cancellation | None = None
+) -> dict[str, Any]:
+    """llama.cpp's count, from the child "dry-run". Raises ChildFailed, LoadFailed or
+    LoadCancelled."""
     request = {"settings": dataclasses.asdict(settings)}
-    return run_child("dry-run", request, deadline_s=DRY_RUN_DEADLINE_S)
+    try:
+        return run_child(
+            "dry-run", request, deadline_s=DRY_RUN_DEADLINE_S, cancellation=cancellation
+        )
+    except ChildDied as death:
+        if death.verdict == "cancelled":
+            raise LoadCancelled() from None
+        raise
 
 
 class Planning:
@@ -100,15 +111,19 @@ class Planning:
             n_gpu_layers=None if n_gpu_layers < 0 else n_gpu_layers,
         )
 
-    def place(self, path: Path, header: Header) -> Placement:
-        """How the host loads a file that was checked. Raises LoadFailed where llama.cpp refuses."""
+    def place(
+        self, path: Path, header: Header, cancellation: Cancellation | None = None
+    ) -> Placement:
+        """How the host loads a file that was checked.
+
+        Raises LoadFailed where llama.cpp refuses, LoadCancelled when cancelled."""
         wish, facts = self.wish(), facts_of(header)
         if facts.file_bytes <= SMALL_BYTES and wish.n_gpu_layers is None:
             reason = Unknown("it makes no difference to a model this small")
             machine = self._find(self._profile.root, reason)
             plan = plan_for(machine, facts, wish, cpu_only=self._cpu_only("small"))
         else:
-            plan = self._counted(path, facts, wish, refuse=True)
+            plan = self._counted(path, facts, wish, refuse=True, cancellation=cancellation)
         return Placement(
             settings=plan.settings(path),
             fits=plan.fits,
@@ -144,7 +159,15 @@ class Planning:
         wish = dataclasses.replace(self.wish(), **wish.pinned)
         return self._counted(path, facts, wish, refuse=False)
 
-    def _counted(self, path: Path, facts: ModelFacts, wish: Wish, *, refuse: bool) -> Plan:
+    def _counted(
+        self,
+        path: Path,
+        facts: ModelFacts,
+        wish: Wish,
+        *,
+        refuse: bool,
+        cancellation: Cancellation | None = None,
+    ) -> Plan:
         """Plan by formula, let llama.cpp count, plan again until both agree."""
         machine = self.machine()
         small = facts.file_bytes <= SMALL_BYTES and wish.n_gpu_layers is None
@@ -152,7 +175,7 @@ class Planning:
         plan = plan_for(machine, facts, wish, cpu_only=cpu_only)
         for _ in range(_ROUNDS):
             try:
-                run = self._dry_run(path, plan)
+                run = self._dry_run(path, plan, cancellation)
             except LoadFailed as error:
                 if refuse:
                     raise
@@ -170,7 +193,7 @@ class Planning:
     def _cpu_only(self, otherwise: CpuOnly | None) -> CpuOnly | None:
         return "safe_mode" if self._safe_mode else otherwise
 
-    def _dry_run(self, path: Path, plan: Plan) -> DryRun:
+    def _dry_run(self, path: Path, plan: Plan, cancellation: Cancellation | None) -> DryRun:
         """What llama.cpp counts for this plan; remembered, its refusal too."""
         configuration = dataclasses.replace(plan.configuration, load_mode="none")
         key = (_identity(path), configuration)
@@ -182,7 +205,9 @@ class Planning:
                 plan.settings(path), n_threads=1, n_threads_batch=1, load_mode="none"
             )
             try:
-                found = DryRun.from_answer(configuration, self._count(settings))
+                found = DryRun.from_answer(configuration, self._count(settings, cancellation))
+            except LoadCancelled:
+                raise
             except LoadFailed as error:
                 found = error
             with self._lock:

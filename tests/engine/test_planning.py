@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from app.engine.messages import LoadSettings
+from app.engine.messages import LoadCancelled, LoadSettings
 from app.foundation.cancellation import Cancellation
 from app.foundation.errors import (
     HearthError,
@@ -91,7 +91,7 @@ def test_what_was_counted_once_is_not_counted_again(
 ) -> None:
     path, asked = make("llama", tiny_models), []
 
-    def count(settings: LoadSettings) -> dict[str, Any]:
+    def count(settings: LoadSettings, _cancellation: object) -> dict[str, Any]:
         asked.append(settings)
         return count_memory(settings)
 
@@ -118,7 +118,7 @@ def test_a_file_that_llama_cpp_refuses_does_not_fit(
 ) -> None:
     asked = []
 
-    def refuse(settings: LoadSettings) -> dict[str, Any]:
+    def refuse(settings: LoadSettings, _cancellation: object) -> dict[str, Any]:
         asked.append(settings)
         raise LoadFailed("llama.cpp cannot load this model.", "unknown pre-tokenizer", "No.")
 
@@ -245,3 +245,14 @@ def test_free_memory_is_asked_each_time(profile: Profile, pins: SettingsFile) ->
     assert first.memory == machine().memory
     assert second.memory != first.memory  # now this computer's own
     assert second.processor == first.processor
+
+
+def test_a_count_that_is_cancelled_is_neither_finished_nor_remembered(
+    planning: Planning, pins: SettingsFile, real_shape: Path
+) -> None:
+    pins.set(GPU_LAYERS, 0)
+    header, cancellation = read_header(real_shape), Cancellation()
+    cancellation.cancel()
+    with pytest.raises(LoadCancelled):
+        planning.place(real_shape, header, cancellation)
+    assert planning.place(real_shape, header).plan.confidence == "dry-run"
