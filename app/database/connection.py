@@ -54,6 +54,7 @@ class Answer(Future[T]):
 class _Job(Generic[T]):
     work: Work[T]
     answer: Answer[T]
+    writes: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ class Database:
             with transaction(connection):
                 return work(connection)
 
-        return self._submit(writing)
+        return self._submit(writing, writes=True)
 
     def read(self, work: Work[T]) -> Future[T]:
         """Run `work` in a transaction that only reads, on one state of the data."""
@@ -122,7 +123,7 @@ class Database:
 
             return merge(connection, backup, self._schema, self.path)
 
-        return self._submit(restoring)
+        return self._submit(restoring, writes=True)
 
     def start_upkeep(self, report: Callable[[HearthError], None], first_delay_s: float) -> None:
         """Make the daily copy on a thread of its own, the first after `first_delay_s` seconds.
@@ -145,11 +146,11 @@ class Database:
         self._thread.join(max(0.0, ends_at - time.monotonic()))
         return not self._thread.is_alive()
 
-    def _submit(self, work: Work[T]) -> Future[T]:
+    def _submit(self, work: Work[T], *, writes: bool = False) -> Future[T]:
         answer: Answer[T] = Answer(self._thread)
         with self._lock:
             if not self._is_closed:
-                self._jobs.put(_Job(work, answer))
+                self._jobs.put(_Job(work, answer, writes))
                 return answer
         answer.set_exception(
             StorageError(
@@ -168,16 +169,31 @@ class Database:
             return
         self._opening.set_result(found)
         while (job := self._jobs.get()) is not None:
-            self._carry_out(found.connection, job)
+            if found.is_frozen and job.writes:
+                found = self._thawed(found)
+            self._carry_out(found, job)
             # Not to keep alive what the caller has let go of until the next job comes.
             del job
         _close(found.connection)
 
-    def _carry_out(self, connection: sqlite3.Connection, job: _Job[T]) -> None:
+    def _thawed(self, frozen: Opening) -> Opening:
+        """What can only be read is opened again before a write: there may be room by now."""
+        try:
+            again = open_file(self.path, self._schema, self._backups)
+        except (HearthError, sqlite3.Error) as error:
+            log.warning("database: still read-only: %s", error)
+            return frozen
+        frozen.connection.close()
+        return again
+
+    def _carry_out(self, found: Opening, job: _Job[T]) -> None:
         if not job.answer.set_running_or_notify_cancel():
             return
+        if found.is_frozen and job.writes:
+            job.answer.set_exception(found.notice)
+            return
         try:
-            result = job.work(connection)
+            result = job.work(found.connection)
         except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits
             if is_damage(error):
                 ask_for_check(self.path)

@@ -1,11 +1,12 @@
 """SQLite's result codes, sorted into what the environment did and what is our own bug.
 
-Pure but for one look at the free space. A bug stays the sqlite3 error it was.
+Pure but for one look at the folder. A bug stays the sqlite3 error it was.
 """
 
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 import sqlite3
 from pathlib import Path
@@ -41,8 +42,7 @@ def translate(error: BaseException, path: Path) -> BaseException:
             "then try again.",
         )
     if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR):
-        reason = errno.ENOSPC if _is_scarce(path.parent) else errno.EIO
-        return storage_error(OSError(reason, str(error)), path)
+        return storage_error(OSError(_reason(path.parent), str(error)), path)
     return error
 
 
@@ -59,6 +59,14 @@ def damaged(path: Path, what: str) -> DatabaseDamaged:
 def _primary_code(error: BaseException) -> int | None:
     code = getattr(error, "sqlite_errorcode", None) if isinstance(error, sqlite3.Error) else None
     return None if code is None else int(code) & 0xFF
+
+
+def _reason(folder: Path) -> int:
+    """SQLite says only that it could not: a full disk and a folder that may not be written look
+    alike to it."""
+    if _is_scarce(folder):
+        return errno.ENOSPC
+    return errno.EIO if os.access(folder, os.W_OK) else errno.EROFS
 
 
 def _is_scarce(folder: Path) -> bool:

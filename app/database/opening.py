@@ -56,6 +56,11 @@ class Opening:
     notice: HearthError | None = None
     newest_backup: Path | None = None
 
+    @property
+    def is_frozen(self) -> bool:
+        """True if it can only be read, for the reason in the notice."""
+        return isinstance(self.notice, (StorageFull, StorageReadOnly))
+
 
 def open_file(path: Path, schema: Schema, folder: Path) -> Opening:
     """Open `path`, with backups in `folder`. Raises what `Database.open` says."""

@@ -6,6 +6,7 @@ ends; `instance_server` is the other side.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -32,8 +33,14 @@ class ProfileLock:
         self._file: IO[bytes] | None = None
 
     def acquire(self) -> bool:
-        """True if this process has the lock now; False if another one has it."""
-        file = open(self._path, "a+b")  # noqa: SIM115 - held open for as long as the lock is
+        """True if this process has the lock now; False if another one has it.
+
+        Where no lock can be made, on a full disk or in a folder that may not be written, nobody
+        else writes either, and the window shows what is stored.
+        """
+        file = self._opened()
+        if file is None:
+            return True
         try:
             _lock(file)
         except OSError:
@@ -41,6 +48,13 @@ class ProfileLock:
             return False
         self._file = file
         return True
+
+    def _opened(self) -> IO[bytes] | None:
+        # Held open for as long as the lock is; one that is there already need not be writable.
+        for mode in ("a+b", "rb"):
+            with contextlib.suppress(OSError):
+                return open(self._path, mode)
+        return None
 
     def release(self) -> None:
         """Let go. The file stays, so that two starts never lock two files of one name."""
