@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -19,7 +20,7 @@ def run(rounds: int = ROUNDS) -> list[Row]:
     """Alternate between both kinds of start; medians."""
     empty, hearth = [], []
     with tempfile.TemporaryDirectory() as profile:
-        _start("hearth", profile)  # the first start makes the profile
+        _start("hearth", profile)  # the first start makes the profile and compiled modules
         for _ in range(rounds):
             empty.append(_start("empty"))
             hearth.append(_start("hearth", profile))
@@ -39,7 +40,11 @@ def run(rounds: int = ROUNDS) -> list[Row]:
 
 def _start(kind: str, *words: str) -> dict[str, Any]:
     command = [sys.executable, "-m", "tests.bench.start_child", kind, repr(time.monotonic())]
-    done = subprocess.run([*command, *words], capture_output=True, text=True, check=False)
+    # As people start it: with the compiled modules that Python keeps from the start before.
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    done = subprocess.run(
+        [*command, *words], capture_output=True, text=True, check=False, env=environment
+    )
     if done.returncode != 0:
         raise RuntimeError(f"the {kind} start failed:\n{done.stderr}")
     figures = json.loads(done.stdout.splitlines()[-1])
