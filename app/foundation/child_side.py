@@ -9,7 +9,9 @@ import contextlib
 import importlib
 import json
 import os
+import select
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from typing import IO, Any
@@ -23,6 +25,7 @@ Answer = Callable[[JsonObject, Callable[[JsonObject], None]], JsonObject]
 def serve(module_name: str) -> int:
     """Answer every request with `module_name`'s `answer` until the input ends."""
     channel = _private_channel()
+    _end_with_parent()
     module = importlib.import_module(module_name)
     answer: Answer = module.answer
 
@@ -67,6 +70,20 @@ def _private_channel() -> IO[bytes]:
     descriptor = os.dup(1)
     os.dup2(2, 1)
     return os.fdopen(descriptor, "wb")
+
+
+def _end_with_parent() -> None:
+    """End, however busy, once nobody holds the other end of the input: who asked is gone."""
+    if not hasattr(select, "poll"):  # Windows; there a child ends when its work does
+        return
+    waiting = select.poll()
+    waiting.register(0, 0)
+
+    def watch() -> None:
+        waiting.poll()
+        os._exit(0)
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()
 
 
 def _limit(limits: JsonObject) -> None:

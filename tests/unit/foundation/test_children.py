@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import threading
 import time
@@ -44,6 +45,7 @@ def answer(request, progress):
 """
 
 DRIVER = """
+import subprocess
 import sys
 sys.path.insert(0, {folder!r})
 from app.foundation.child_side import serve
@@ -197,3 +199,17 @@ def test_a_limit_that_the_system_refuses_is_no_failure(monkeypatch: pytest.Monke
 def test_requests_travel_as_ascii_json() -> None:
     assert json.dumps({"value": "é"}).isascii()
     assert ask(do="echo", value="\ud83d\ude00 ü")["echo"] == "😀 ü"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX polling")
+def test_a_child_does_not_outlive_who_asked(tmp_path: Path) -> None:
+    (tmp_path / "body.py").write_text(BODY)
+    command = [sys.executable, "-c", DRIVER.format(folder=str(tmp_path))]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdin is not None
+        child.stdin.write(b'{"hello": true}\n{"request": {"do": "hang"}}\n')
+        child.stdin.flush()
+        assert child.stdout is not None
+        assert json.loads(child.stdout.readline()) == {"answer": {}}
+        child.stdin.close()
+        assert child.wait(30) == 0
