@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from app.engine.client import EngineClient
+from app.foundation.cancellation import Cancellation
 from app.foundation.paths import Profile
 from app.foundation.sentinel import Sentinels
 from app.inference.host import ModelHost
-from app.inference.planning import Planning
-from app.inference.preflight import Preflight
+from app.inference.placement import Placement
 from app.inference.service import InferenceService
 from app.inference.starter import StarterModel
 from app.metrics.recorder import Recorder
 from app.settings.file import SettingsFile
 from app.templates.render import Renderer
+
+if TYPE_CHECKING:
+    from app.engine.client import EngineClient
+    from app.engine.messages import LoadSettings
+    from app.gguf.header import Header
+    from app.inference.planning import Planning
+    from app.inference.preflight import Preflight
 
 CLOSE_S = 5.0
 LOADING = "load"
@@ -48,14 +56,22 @@ class Runtime:
 
     @cached_property
     def planning(self) -> Planning:
+        from app.inference.planning import Planning
+
         return Planning(self.profile, self.settings, safe_mode=self.safe_mode)
+
+    @cached_property
+    def preflight(self) -> Preflight:
+        from app.inference.preflight import Preflight
+
+        return Preflight(self.profile, sentinels=self.sentinels)
 
     @cached_property
     def inference(self) -> InferenceService:
         host = ModelHost(
             self._new_engine,
-            self.planning,
-            Preflight(self.profile, sentinels=self.sentinels),
+            _LatePlacing(lambda: self.planning),
+            _LatePreflight(lambda: self.preflight),
             self.starter,
             guard=self._loading,
         )
@@ -71,6 +87,8 @@ class Runtime:
         return ended
 
     def _new_engine(self) -> EngineClient:
+        from app.engine.client import EngineClient
+
         return EngineClient(self.profile.native_abort)
 
     @contextmanager
@@ -78,3 +96,26 @@ class Runtime:
         """A note on disk while native code loads: a start that finds it goes into safe mode."""
         with self.sentinels.during(LOADING):
             yield
+
+
+class _LatePlacing:
+    """The planner behind its protocol, imported with the first model: no paint waits for it."""
+
+    def __init__(self, planning: Callable[[], Planning]) -> None:
+        self._planning = planning
+
+    def wish(self) -> Hashable:
+        return self._planning().wish()
+
+    def place(self, path: Path, header: Header, cancellation: Cancellation) -> Placement:
+        return self._planning().place(path, header, cancellation)
+
+
+class _LatePreflight:
+    """The trial behind its protocol, imported with the first model of the person's own."""
+
+    def __init__(self, preflight: Callable[[], Preflight]) -> None:
+        self._preflight = preflight
+
+    def check(self, settings: LoadSettings, cancellation: Cancellation) -> None:
+        self._preflight().check(settings, cancellation)

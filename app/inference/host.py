@@ -14,20 +14,19 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from app.engine.client import EngineClient
 from app.engine.messages import EngineState, LoadCancelled, LoadedModel, LoadSettings
 from app.foundation.cancellation import Cancellation
 from app.foundation.errors import EngineDead, ModelNotFound, ModelUnsupported, NotEnoughMemory
 from app.foundation.paths import person_path
 from app.foundation.units import bytes_text
-from app.gguf.check import check_model
-from app.gguf.facts import facts_of
-from app.gguf.header import Header
-from app.gguf.split import read_model
 from app.inference.placement import Placement, Placing, Preflight
 from app.protocol.model_ref import ModelRef
+
+if TYPE_CHECKING:
+    from app.engine.client import EngineClient
+    from app.gguf.header import Header
 
 MAX_ENGINE_DEATHS = 2
 
@@ -341,6 +340,11 @@ class ModelHost:
 
 def _checked_header(path: Path) -> Header:
     """The header of a file that native code may see. Raises the error that says why not."""
+    # Not needed before a model is: the window's first paint does not wait for them.
+    from app.gguf.check import check_model
+    from app.gguf.facts import facts_of
+    from app.gguf.split import read_model
+
     header = read_model(path)
     check_model(header)
     kind = facts_of(header).kind

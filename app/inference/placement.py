@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from app.engine.messages import LoadSettings
 from app.foundation.cancellation import Cancellation
-from app.gguf.header import Header
+
+if TYPE_CHECKING:
+    from app.gguf.header import Header
 
 Fit = Literal["well", "tight", "no"]
 

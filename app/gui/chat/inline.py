@@ -10,12 +10,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
-
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
+from typing import TYPE_CHECKING
 
 from app.gui.chat.blocks import Run
 from app.gui.chat.safe_text import host_of, is_openable
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.token import Token
 
 MAX_PIECE_CHARS = 4_000
 MAX_NESTING = 40
@@ -28,19 +30,20 @@ _DELIMITER = re.compile(r"[*_~`]")
 _SPECIAL = re.compile(r"[*_~`\[\]!<>&\\]|https?://", re.IGNORECASE)
 
 
-def _build() -> MarkdownIt:
+@lru_cache(maxsize=1)
+def markdown_parser() -> MarkdownIt:
+    """The parser, made with the first message: the first paint does not wait for it."""
+    from markdown_it import MarkdownIt
+
     parser = MarkdownIt("commonmark", {"html": False, "maxNesting": MAX_NESTING})
     # Segments are read one by one, so a reference could not be found from another: its
     # definition is shown as written.
     parser.enable(["strikethrough", "table"]).disable("reference")
     # What is refused stays in the text as it was written, target and all.
     parser.validateLink = is_openable  # type: ignore[assignment]
+    # At its finest level the parser's log would hold what people and models write.
+    logging.getLogger("markdown_it").setLevel(logging.WARNING)
     return parser
-
-
-parser = _build()
-# At its finest level the parser's log would hold what people and models write.
-logging.getLogger("markdown_it").setLevel(logging.WARNING)
 
 
 @lru_cache(maxsize=4096)
@@ -48,7 +51,7 @@ def parse_inline(text: str) -> tuple[Run, ...]:
     """Runs of one line, such as a table's cell."""
     if _SPECIAL.search(text) is None or is_tangled(text) or len(text) > MAX_PIECE_CHARS:
         return (Run(text),) if text else ()
-    tokens = parser.parseInline(text)
+    tokens = markdown_parser().parseInline(text)
     return runs_of(tokens[0].children or []) if tokens else ()
 
 
@@ -119,7 +122,7 @@ def _with_bare_links(run: Run) -> list[Run]:
     at = 0
     for match in _BARE_LINK.finditer(run.text):
         words = _without_tail(match.group())
-        target = parser.normalizeLink(words)
+        target = markdown_parser().normalizeLink(words)
         if not is_openable(target):
             continue
         out.append(replace(run, text=run.text[at : match.start()]))

@@ -8,13 +8,21 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-
-from markdown_it.token import Token
+from typing import TYPE_CHECKING
 
 from app.gui.chat.blocks import Align, Block, CodeBlock, RuleBlock, Run, TextBlock
-from app.gui.chat.inline import MAX_NESTING, MAX_PIECE_CHARS, is_tangled, parser, runs_of
+from app.gui.chat.inline import (
+    MAX_NESTING,
+    MAX_PIECE_CHARS,
+    is_tangled,
+    markdown_parser,
+    runs_of,
+)
 from app.gui.chat.safe_text import pieces
 from app.gui.chat.tables import table_blocks
+
+if TYPE_CHECKING:
+    from markdown_it.token import Token
 
 MAX_PARSED_CHARS = 12_000
 MAX_PIECE_LINES = 48
@@ -25,7 +33,7 @@ def parse(text: str) -> tuple[Block, ...]:
     """Blocks of one segment. Text too long or too tangled to read comes back as it is."""
     if len(text) > MAX_PARSED_CHARS or is_tangled(text):
         return plain(text)
-    tokens = parser.parse(text)
+    tokens = markdown_parser().parse(text)
     if any(token.level >= MAX_NESTING - 2 for token in tokens):
         return plain(text)
     return tuple(_Reader().read(tokens))

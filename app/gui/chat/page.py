@@ -223,6 +223,13 @@ class ChatPage(QWidget):
             return
         super().keyPressEvent(event)
 
+    def _escaped(self) -> None:
+        """Escape among the messages: first it stops, then it leads back to where one writes."""
+        if self.exchange.is_answering:
+            self.exchange.stop()
+        else:
+            self.focus_composer()
+
     def _connect(self) -> None:
         exchange, composer = self.exchange, self.composer
         exchange.opened.connect(self._opened)
@@ -235,7 +242,7 @@ class ChatPage(QWidget):
         composer.edited.connect(self._edited)
         composer.left_upwards.connect(self._readers.focus_cursor)
         composer.cancelled_edit.connect(self._drafts.cancel_edit)
-        self.transcript.escaped.connect(self.focus_composer)
+        self.transcript.escaped.connect(self._escaped)
         self.handling.edit_asked.connect(self._edit)
         self.welcome.asked.connect(self._ask_question)
         self.model_button.file_asked.connect(self.open_model_requested)
