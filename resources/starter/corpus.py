@@ -99,8 +99,8 @@ class Questions:
     def _spoken(self, text: str) -> str:
         rng = self._rng
         words = text.split(" ")
-        if rng.random() < 0.12 and len(words) > 4:
-            words = [word for word in words if rng.random() > 0.12] or words
+        if rng.random() < 0.25 and len(words) > 4:
+            words = [word for word in words if rng.random() > 0.15] or words
         if rng.random() < 0.15:
             words = [self._mistyped(word) if rng.random() < 0.18 else word for word in words]
         text = " ".join(words)
