@@ -49,6 +49,7 @@ from app.protocol.generation import (
 
 # With the time a commit takes, less than the 400 ms that may at most lie between two.
 CHECKPOINT_S = 0.3
+COUNT_DEADLINE_S = 2.0
 
 _log = logging.getLogger(__name__)
 
@@ -145,7 +146,14 @@ class Answer:
         if model is None or not self._inference.is_ready(request.model):
             return
         if may_exceed(request.messages, model.n_ctx):
-            n_tokens = self._inference.count_tokens(request.messages, request.model).result()
+            counted = self._inference.count_tokens(request.messages, request.model)
+            try:
+                n_tokens = counted.result(COUNT_DEADLINE_S)
+            except TimeoutError:
+                # Another model is taking this one's place. The message is stored now; what does
+                # not fit is refused with the same numbers later.
+                counted.cancel()
+                return
             check_context(n_tokens, model.n_ctx, request.max_tokens)
 
     def _written(self, task: Task, request: GenerationRequest) -> ChatEvent:

@@ -43,6 +43,9 @@ logger = logging.getLogger(__name__)
 PROGRESS_INTERVAL_S = 0.03
 LEASE_WARNING_S = 5.0
 
+#: Steppers of dead engines whose model somebody still read: kept from being collected.
+_UNFREED: list[Stepper] = []
+
 
 class EngineLoop:
     """Runs until closed or dead. `snapshot` may be read from any thread."""
@@ -185,8 +188,13 @@ class EngineLoop:
             except Exception:
                 logger.exception("while failing the open requests")
             try:
-                self._leases.wait(LEASE_WARNING_S)
-                stepper.close()
+                if self._leases.wait(LEASE_WARNING_S):
+                    stepper.close()
+                else:
+                    # Somebody still reads the vocabulary: memory lost is better than memory
+                    # freed under a reader.
+                    logger.error("the model was not freed: its vocabulary is still in use")
+                    _UNFREED.append(stepper)
             except Exception:
                 logger.exception("while freeing the model")
         for command in left:
