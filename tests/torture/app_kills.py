@@ -98,7 +98,8 @@ def _kill_one(
 ) -> None:
     with opened(profile) as window:
         window.ready()
-        window.until(lambda seen: seen.engine == "ready" or seen.safe_mode)
+        # A start that is killed before its model is ready is to be followed by a safe one.
+        window.found(lambda: not left_notes(profile))
         if window.now.safe_mode:
             tally.wrong.append(f"kill {number}: safe mode after a usual kill")
         if window.now.chats and source.random() < 0.6:
