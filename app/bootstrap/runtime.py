@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -45,6 +46,7 @@ class Runtime:
         self.recorder = Recorder()
         self.sentinels = sentinels or Sentinels(None)
         self._is_window = sentinels is not None
+        self._building = threading.Lock()  # pool threads may ask for the same thing at once
 
     @cached_property
     def settings(self) -> SettingsFile:
@@ -54,14 +56,24 @@ class Runtime:
     def starter(self) -> StarterModel:
         return StarterModel()
 
-    @cached_property
+    @property
     def planning(self) -> Planning:
+        with self._building:
+            return self._planning
+
+    @cached_property
+    def _planning(self) -> Planning:
         from app.inference.planning import Planning
 
         return Planning(self.profile, self.settings, safe_mode=self.safe_mode)
 
-    @cached_property
+    @property
     def preflight(self) -> Preflight:
+        with self._building:
+            return self._preflight
+
+    @cached_property
+    def _preflight(self) -> Preflight:
         from app.inference.preflight import Preflight
 
         return Preflight(self.profile, sentinels=self.sentinels)
