@@ -181,7 +181,7 @@ def test_bug_in_between_fails_the_request_with_its_code(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("app.inference.host.read_model", lambda path: path.no_such_thing)
+        patch.setattr("app.gguf.split.read_model", lambda path: path.no_such_thing)
         end = answer(bench)
     assert isinstance(end, Failed)
     assert type(end.error) is RequestFailed

@@ -56,7 +56,7 @@ class Transcript(QAbstractScrollArea):
         self._pointer = Pointer(self)
         self._work = FrameWork(self)
         self._follows_bar = True
-        self._bar_width_px = 0
+        self._bar_px = self.verticalScrollBar().sizeHint().width()
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
@@ -115,16 +115,10 @@ class Transcript(QAbstractScrollArea):
     def column(self) -> QRect:
         """The column of messages, in the viewport's coordinates."""
         # As if the bar were always there: text must not wrap anew when it appears.
-        room = self.width() - self._bar_px() - 2 * SIDE_PX
+        room = self.width() - self._bar_px - 2 * SIDE_PX
         width = max(120, min(theme.COLUMN_PX, room))
         left = max(0, (self.viewport().width() - width) // 2)
         return QRect(left, 0, width, self.viewport().height())
-
-    def _bar_px(self) -> int:
-        # Asked several times a frame, and slow to ask of a styled bar.
-        if self._bar_width_px == 0:
-            self._bar_width_px = self.verticalScrollBar().sizeHint().width()
-        return self._bar_width_px
 
     def settle(self) -> None:
         """Make real what is visible, and tell the scroll bar and whoever places things."""
@@ -157,7 +151,7 @@ class Transcript(QAbstractScrollArea):
         self.viewport().update()
 
     def _restyle(self) -> None:
-        self._bar_width_px = 0
+        self._bar_px = self.verticalScrollBar().sizeHint().width()
         self.ink = Ink(theme.current())
         self.flow.restyle(self.ink)
         self.relayout()
@@ -187,6 +181,8 @@ class Transcript(QAbstractScrollArea):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
+        # Asked several times a frame, and slow to ask of a styled bar: kept until it may differ.
+        self._bar_px = self.verticalScrollBar().sizeHint().width()
         self.settle()
 
     def viewportEvent(self, event: QEvent) -> bool:
