@@ -30,6 +30,20 @@ def story_profile(profile: Path, storyteller: Path) -> Path:
     return profile
 
 
+def test_an_answer_grows_while_it_is_written(story_profile: Path) -> None:
+    # The Guide may write a whole answer between two looks; this model writes on and on.
+    with opened(story_profile) as window:
+        window.ask(QUESTION)
+        first = window.streaming(50).answer
+        then = window.streaming(len(first) + 50).answer
+        last = window.streaming(len(then) + 50).answer
+        assert last.startswith(then)
+        assert then.startswith(first)
+        window.do("press", keys="Escape")
+        window.until(lambda seen: seen.is_answered)
+        assert window.close() == 0
+
+
 def test_closing_while_an_answer_is_written_keeps_it(story_profile: Path) -> None:
     with opened(story_profile) as window:
         window.ask(QUESTION)

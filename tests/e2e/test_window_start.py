@@ -22,8 +22,6 @@ def test_a_first_start_answers_and_a_second_shows_the_chat(profile: Path) -> Non
         assert answered.messages[0].text == QUESTION
         assert answered.answer
         assert answered.messages[-1].state == "complete"
-        partial = {seen.answer for seen in window.seen if len(seen.messages) == 2}
-        assert len(partial) > 2, "the answer did not stream"
         assert answered.title.startswith(answered.chats[0])
         assert window.close() == 0
         assert window.complaints() == ""
