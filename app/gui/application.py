@@ -174,17 +174,22 @@ class Session(QObject):
         self._app.aboutToQuit.connect(self._save_state)
 
     def _after_first_paint(self) -> None:
-        from app.gui.instance_server import InstanceServer
-
         self._show_notices()
-        self._server = InstanceServer(self._services.profile, self)
-        self._server.raise_asked.connect(self.raised)
         self._services.after_first_paint()
         if self._services.first_load is not None:
             self.bridge.watch(self._services.first_load, self._loaded_first)
+        self._listen()
         self._collecting.settle()
         if self._services.open_model:
             self.window.open_model(self._services.open_model)
+
+    def _listen(self) -> None:
+        """Hear of later starts. After the model was asked for, which takes longer: a start that
+        comes meanwhile waits."""
+        from app.gui.instance_server import InstanceServer
+
+        self._server = InstanceServer(self._services.profile, self)
+        self._server.raise_asked.connect(self.raised)
 
     def _show_notices(self) -> None:
         services = self._services

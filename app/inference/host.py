@@ -177,10 +177,11 @@ class ModelHost:
     def is_loaded(self, ref: ModelRef) -> bool:
         """True if this model is in memory under the present wish. Looks at no file, so that the
         window may ask; whether the file has changed is seen at the next request."""
-        wish = self._placing.wish()
         with self._changed:
             loaded = self._loaded
-        return loaded is not None and loaded.ref == ref and loaded.identity.wish == wish
+        if loaded is None or loaded.ref != ref:
+            return False  # before the wish: asking for it imports the planner
+        return loaded.identity.wish == self._placing.wish()
 
     def snapshot(self) -> HostSnapshot:
         """What is in memory now; returns at once on any thread."""
