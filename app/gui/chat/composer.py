@@ -178,7 +178,7 @@ class Composer(QWidget):
         lines = max(_LEAST_LINES, round(draft.document().size().height()))
         page = self.parentWidget()
         most = round((page.height() if page is not None else 600) * SHARE_OF_HEIGHT)
-        chrome = max(0, draft.height() - draft.viewport().height())
+        chrome = max(0, draft.height() - draft.maximumViewportSize().height())
         margins = round(2 * draft.document().documentMargin()) + chrome
         height = min(lines * line_px + margins, max(3 * line_px, most - 56))
         is_whole = height >= lines * line_px + margins

@@ -61,10 +61,17 @@ class Transcript(QAbstractScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.setAccessibleName(self.tr("Messages"))
-        self.viewport().setMouseTracking(True)
-        self.viewport().setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        self._make_viewport()
         self.verticalScrollBar().valueChanged.connect(self._bar_moved)
         theme.current().changed.connect(self._restyle)
+
+    def _make_viewport(self) -> None:
+        # Qt's own one is of no class that PySide knows before it has looked through all of its
+        # widget classes, which takes a tenth of an empty window's start.
+        viewport = QWidget()
+        viewport.setMouseTracking(True)
+        viewport.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        self.setViewport(viewport)
 
     def sizeHint(self) -> QSize:
         return QSize(theme.COLUMN_PX, 400)
