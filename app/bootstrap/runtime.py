@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from app.foundation.cancellation import Cancellation
 from app.foundation.paths import Profile
@@ -18,7 +18,6 @@ from app.inference.service import InferenceService
 from app.inference.starter import StarterModel
 from app.metrics.recorder import Recorder
 from app.settings.file import SettingsFile
-from app.templates.render import Renderer
 
 if TYPE_CHECKING:
     from app.engine.client import EngineClient
@@ -26,6 +25,8 @@ if TYPE_CHECKING:
     from app.gguf.header import Header
     from app.inference.planning import Planning
     from app.inference.preflight import Preflight
+    from app.protocol.chat import Message
+    from app.templates.render import Rendered, Renderer
 
 CLOSE_S = 5.0
 LOADING = "load"
@@ -87,7 +88,7 @@ class Runtime:
             self.starter,
             guard=self._loading,
         )
-        return InferenceService(host, Renderer(), self.recorder)
+        return InferenceService(host, _LateRendering(), self.recorder)
 
     def close(self, deadline_s: float = CLOSE_S) -> bool:
         """Close what was built; True if all of it ended in time."""
@@ -131,3 +132,31 @@ class _LatePreflight:
 
     def check(self, settings: LoadSettings, cancellation: Cancellation) -> None:
         self._preflight().check(settings, cancellation)
+
+
+class _LateRendering:
+    """The renderer behind its protocol, imported with the first prompt."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._made: Renderer | None = None
+        self._is_closed = False
+
+    def render(self, messages: Sequence[Message], template: str | None, **about: Any) -> Rendered:
+        return self._renderer().render(messages, template, **about)
+
+    def close(self) -> None:
+        with self._lock:
+            self._is_closed = True
+            if self._made is not None:
+                self._made.close()
+
+    def _renderer(self) -> Renderer:
+        from app.templates.render import Renderer
+
+        with self._lock:
+            if self._made is None:
+                self._made = Renderer()
+                if self._is_closed:
+                    self._made.close()
+            return self._made

@@ -7,7 +7,6 @@ ends; `instance_server` is the other side.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import sys
@@ -77,6 +76,9 @@ def _lock(file: IO[bytes]) -> None:
 
 def server_name(profile: Profile) -> str:
     """The socket's name: one per profile and user, short enough for every system."""
+    # Asked for after the first paint, or by a start that opens no window.
+    import hashlib
+
     place = os.fsencode(profile.root.resolve())
     return "hearth-" + hashlib.sha256(place).hexdigest()[:24]
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from app.engine.messages import EngineRequest, EngineState, LoadCancelled, LoadedModel
 from app.foundation.cancellation import Cancellation
@@ -33,7 +33,9 @@ from app.metrics.recorder import Recorder
 from app.protocol.chat import Message
 from app.protocol.generation import Event, Failed, Finished, GenerationRequest, Sink, Timings
 from app.protocol.model_ref import ModelRef
-from app.templates.render import Renderer
+
+if TYPE_CHECKING:
+    from app.templates.render import Rendered
 
 POOL_THREADS = 4
 _MAX_NOTES = 20
@@ -54,10 +56,29 @@ class ServiceSnapshot:
     notes: tuple[str, ...] = ()
 
 
+class Rendering(Protocol):
+    """Messages and a template → a prompt, as `templates.render.Renderer` makes it."""
+
+    def render(
+        self,
+        messages: Sequence[Message],
+        template: str | None,
+        *,
+        architecture: str,
+        name: str = "",
+        bos: str = "",
+        eos: str = "",
+        continue_last: bool = False,
+        is_own: bool = False,
+    ) -> Rendered: ...
+
+    def close(self) -> None: ...
+
+
 class InferenceService:
     """The door to generation. Owns the host, the renderer and the pool, and closes them."""
 
-    def __init__(self, host: ModelHost, renderer: Renderer, recorder: Recorder) -> None:
+    def __init__(self, host: ModelHost, renderer: Rendering, recorder: Recorder) -> None:
         self._host = host
         self._renderer = renderer
         self._recorder = recorder

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 from app.foundation.paths import resource
@@ -31,6 +30,9 @@ class StarterModel:
         return self._checked[2]
 
     def _matches(self) -> bool:
+        # Brings OpenSSL along, for which the window's first paint does not wait.
+        import hashlib
+
         try:
             recorded = self._file("guide.sha256").read_text("ascii").split()[0].lower()
             return hashlib.sha256(self.path.read_bytes()).hexdigest() == recorded

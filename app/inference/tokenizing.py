@@ -5,17 +5,18 @@ Special tokens are read in the template's own text only, so no message can end i
 
 from __future__ import annotations
 
-import hashlib
 import re
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from app.foundation.errors import ContextExceeded, InvalidInput
 from app.foundation.units import bytes_text
 from app.protocol.chat import Message
-from app.templates.composition import Piece
+
+if TYPE_CHECKING:
+    from app.templates.composition import Piece
 
 MAX_PROMPT_BYTES = 2 * 1000 * 1000
 
@@ -108,8 +109,8 @@ class PromptTokenizer:
         `bos`, "" for a model that wants none, is put in front if the template has not done so.
         """
         tokens: list[int] = []
-        first = pieces[0] if pieces else Piece("", True)
-        if bos and not (first.is_template and first.text.startswith(bos)):
+        has_bos = bool(pieces) and pieces[0].is_template and pieces[0].text.startswith(bos)
+        if bos and not has_bos:
             tokens += vocabulary.tokenize("", add_special=True, parse_special=False)[:1]
         for stretch in self.stretches(pieces, path=path, vocabulary=vocabulary):
             tokens += vocabulary.tokenize(
@@ -145,6 +146,9 @@ class PromptTokenizer:
 
     def _spells_special(self, path: str, parts: list[str], vocabulary: Vocabulary) -> bool:
         """True if the text holds the name of a special token of this vocabulary."""
+        # Brings OpenSSL along, for which the window's first paint does not wait.
+        import hashlib
+
         key = hashlib.blake2b("\0".join((path, *parts)).encode(), digest_size=16).digest()
         with self._lock:
             known = self._spelling.get(key)
