@@ -58,10 +58,10 @@ def odd() -> MachineProfile:
     return MachineProfile(
         system=lost,
         architecture=lost,
-        processor=Processor(lost, lost, lost, lost, lost, lost, lost),
-        memory=Memory(lost, lost, lost),
+        processor=Processor(*[lost] * 10),
+        memory=Memory(lost, lost, lost, lost),
         devices=lost,
-        disk=Disk(lost, lost),
+        disk=Disk(lost, lost, lost),
         power=Power(lost, lost),
     )
 
@@ -69,6 +69,66 @@ def odd() -> MachineProfile:
 @pytest.mark.parametrize("found", [machine(), machine(devices=()), odd()])
 def test_a_saved_probe_is_the_same_when_read_back(found: MachineProfile) -> None:
     assert MachineProfile.from_dict(json.loads(json.dumps(found.as_dict()))) == found
+
+
+def full() -> MachineProfile:
+    """Everything that can be known is."""
+    card = Device(
+        "Vulkan0",
+        "Radeon",
+        "igpu",
+        "Vulkan",
+        8 << 30,
+        7 << 30,
+        "0000:03:00.0",
+        "Mesa 24.2",
+        "vulkan",
+        True,
+        1 << 29,
+        4.1e11,
+        2.5e13,
+        "verified",
+    )
+    processor = Processor("Ryzen 7", 16, 8, 8, 16, None, ("AVX2",), 0, "haswell", 7.5e10)
+    return machine(
+        processor=processor,
+        memory=Memory(32 << 30, 20 << 30, None, 6.1e10, True),
+        devices=(card, dataclasses.replace(card, verdict="rejected: wrong text")),
+        disk=Disk(1 << 40, 1 << 39, 2.4e9),
+    )
+
+
+def test_every_field_is_kept() -> None:
+    assert MachineProfile.from_dict(json.loads(json.dumps(full().as_dict()))) == full()
+
+
+def test_an_older_saved_probe_lacks_what_came_later() -> None:
+    saved = json.loads(json.dumps(full().as_dict()))
+    later = (
+        "efficiency_cores",
+        "variant",
+        "core_flops",
+        "bandwidth_bytes_per_s",
+        "is_unified",
+        "read_bytes_per_s",
+        "id",
+        "driver",
+        "module",
+        "has_display",
+        "used_by_others_bytes",
+        "flops",
+        "verdict",
+    )
+    for part in (saved["processor"], saved["memory"], saved["disk"], *saved["devices"]):
+        for name in later:
+            part.pop(name, None)
+    found = MachineProfile.from_dict(saved)
+    assert found.processor.core_flops == Unknown("not in this saved probe")
+    assert found.memory.bandwidth_bytes_per_s == Unknown("not in this saved probe")
+    assert found.memory.is_unified is False
+    assert isinstance(found.devices, tuple)
+    assert (found.devices[0].id, found.devices[0].verdict) == ("", "unverified")
+    assert found.devices[0].has_display == Unknown("not in this saved probe")
 
 
 def test_the_probe_of_this_machine_is_the_same_when_read_back(tmp_path: Path) -> None:
@@ -91,6 +151,10 @@ def test_the_probe_of_this_machine_is_the_same_when_read_back(tmp_path: Path) ->
         lambda saved: saved["memory"].update(available_bytes=float("inf")),
         lambda saved: saved["processor"].update(quota_cores=float("inf")),
         lambda saved: saved["processor"].update(quota_cores=float("nan")),
+        lambda saved: saved["processor"].update(core_flops="fast"),
+        lambda saved: saved["memory"].update(bandwidth_bytes_per_s=float("inf")),
+        lambda saved: saved["memory"].update(is_unified="yes"),
+        lambda saved: saved["devices"][0].update(has_display=3),
     ],
 )
 def test_what_is_no_saved_probe_is_refused(spoil: Any) -> None:
@@ -108,6 +172,11 @@ def test_every_fact_is_said(tmp_path: Path) -> None:
     assert words["Memory limit"] == "4.3 GB"
     assert "Radeon (Vulkan)" in words["Graphics card"]
     assert "battery" in words["Power"]
+    more = dict(full().lines())
+    assert more["Memory speed"] == "61.0 GB/s read"
+    assert "75 billion" in more["Speed of one core"]
+    assert "rejected: wrong text" in more["Graphics card"]
+    assert "a display is attached" in more["Graphics card"]
     assert "71" in words["Power"]
 
 
