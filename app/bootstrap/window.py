@@ -31,6 +31,7 @@ from app.settings.schema import KEEP_DELETED_DAYS, MODEL_PATH
 STARTING = "start"
 _UPKEEP_DELAY_S = 60.0
 _DAY_S = 86_400.0
+_PAINT_S = 2.0
 _IN_BRIEF = ("Processor", "Memory available", "Graphics card", "Disk space free")
 
 T = TypeVar("T")
@@ -96,6 +97,7 @@ class WindowServices:
             self.repository, self.runtime.inference, self.runtime.settings, self.runtime.recorder
         )
         self._first_load: Future[HearthError | None] = Future()
+        self._is_painted = threading.Event()
         self.gui = self._gui_services(opened, model)
 
     def _gui_services(self, opened: Opened, model: str | None) -> GuiServices:
@@ -129,6 +131,7 @@ class WindowServices:
 
     def _after_first_paint(self) -> None:
         """The window is up: load the model, tidy, back up; each on a thread of its own."""
+        self._is_painted.set()
         days = self.runtime.settings.get(KEEP_DELETED_DAYS)
         self.repository.purge(time.time() - days * _DAY_S)
         self.database.start_upkeep(_log_problem, _UPKEEP_DELAY_S)
@@ -163,6 +166,8 @@ class WindowServices:
         return done
 
     def _machine_facts(self) -> Sequence[Fact]:
+        # The first start asks at once, and Python runs one thread at a time: the paint is first.
+        self._is_painted.wait(_PAINT_S)
         from app.hardware.probe import probe
 
         lines = probe(self.runtime.profile.root).lines()

@@ -6,12 +6,14 @@ GUI thread. Offsets inside a box are UTF-16 units, as Qt counts; `y` is from the
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPointF, QRectF
 from PySide6.QtGui import QPainter, QTextLayout, QTextLine
 
-from app.gui.chat.blocks import Block
-from app.gui.chat.ink import Ink
+if TYPE_CHECKING:
+    from app.gui.chat.blocks import Block
+    from app.gui.chat.ink import Ink
 
 INDENT_PX = 26
 QUOTE_PX = 16
@@ -36,11 +38,18 @@ class View:
 
 
 class Box:
-    """A block at a width. `height` is an estimate until `lay_out` was called."""
+    """A block at a width. `height` is an estimate until `lay_out` was called.
+
+    Buttons stand on the uppermost `header_px`; a click on one that `is_fold` opens or closes it.
+    """
+
+    header_px = 0
+    is_fold = False
 
     def __init__(self, block: Block, gap: int) -> None:
         self.block = block
         self.gap = gap
+        self.scroll = Scroll()
         self.height = 0
         self.width = 0
 
@@ -79,6 +88,10 @@ class Box:
     def scroll_range(self) -> int:
         """How far it can be scrolled to the right, in pixels; 0 when all of it fits."""
         return 0
+
+    def bar_rect(self, x: float, y: float) -> QRectF:
+        """The handle of the horizontal scroll bar when the box stands at a point."""
+        return QRectF()
 
 
 def word_range(text: str, offset: int) -> tuple[int, int]:

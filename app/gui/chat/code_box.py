@@ -15,7 +15,6 @@ from app.gui.chat.box import (
     INDENT_PX,
     QUOTE_PX,
     Box,
-    Scroll,
     View,
     selection_format,
     stack_lines,
@@ -38,10 +37,10 @@ class CodeBox(Box):
     """One code block. `extend` takes its text as it grows."""
 
     block: CodeBlock
+    header_px = HEADER_PX
 
     def __init__(self, block: CodeBlock, gap: int) -> None:
         super().__init__(block, gap)
-        self.scroll = Scroll()
         self.left = block.depth * INDENT_PX + block.quote * QUOTE_PX
         self.highlighter = Highlighter(block.language)
         self._lines = CodeLines()

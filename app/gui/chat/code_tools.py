@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QWidget
 
-from app.gui.chat.code_box import HEADER_PX, CodeBox
 from app.gui.chat.transcript import Transcript
 from app.gui.widgets.buttons import IconButton
+
+if TYPE_CHECKING:
+    from app.gui.chat.code_box import CodeBox
 
 _COPIED_MS = 1_500
 _SUFFIXES = {
@@ -142,13 +145,13 @@ class CodeToolsLayer(QWidget):
         for _, message, top in self._view.flow.visible():
             for placed in message.visible(-top, self._view.flow.height - top):
                 box = placed.box
-                if not isinstance(box, CodeBox):
+                if not box.header_px:
                     continue
                 tools = self._tool(used)
-                tools.serve(box)
+                tools.serve(cast("CodeBox", box))
                 left = column.left() + message.text_left(column.width())
                 x = left + box.width - tools.width() - 4
-                y = top + placed.y + (HEADER_PX - tools.height()) // 2
+                y = top + placed.y + (box.header_px - tools.height()) // 2
                 tools.move(x, y)
                 tools.show()
                 used += 1

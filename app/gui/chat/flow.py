@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from app.gui.chat.heights import HeightIndex
 from app.gui.chat.ink import Ink
-from app.gui.chat.message import Message
 from app.gui.chat.message_list import MessageList
+
+if TYPE_CHECKING:
+    from app.gui.chat.message import Message
 
 BOTTOM_PX = 16
 _KEPT_MESSAGES = 48

@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path as FilePath
 
 from PySide6.QtCore import QObject, QPoint, Qt, Signal
-from PySide6.QtWidgets import QFileDialog
 
 from app.conversations.records import Turn
 from app.foundation.errors import HearthError
@@ -102,6 +101,8 @@ class Handling(QObject):
         self._view.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _save_code(self, name: str, text: str) -> None:
+        from PySide6.QtWidgets import QFileDialog  # with a cost of its own: when asked for
+
         dialog = QFileDialog(self._view, self.tr("Save the code"), str(FilePath.home()))
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)

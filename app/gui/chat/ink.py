@@ -5,12 +5,16 @@ GUI thread. Boxes draw with these; knows no message.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QTextCharFormat, QTextOption
 
-from app.gui.chat.blocks import Run
 from app.gui.palette import SYNTAX
 from app.gui.theme import Theme
+
+if TYPE_CHECKING:
+    from app.gui.chat.blocks import Run
 
 LINE_HEIGHT = 1.5
 _HEADING_EXTRA_PX = {1: 5, 2: 3, 3: 1}

@@ -49,6 +49,8 @@ class Message:
     figures under the last answer.
     """
 
+    actions_px = ACTIONS_PX
+
     def __init__(self, turn_id: str, role: Role, text: str) -> None:
         self.turn_id = turn_id
         self.role: Role = role

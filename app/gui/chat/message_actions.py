@@ -13,7 +13,6 @@ from functools import partial
 from PySide6.QtCore import QTimer, Signal, SignalInstance
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QWidget
 
-from app.gui.chat.message import ACTIONS_PX
 from app.gui.chat.transcript import Transcript
 from app.gui.widgets.buttons import IconButton
 from app.gui.widgets.plain import PlainLabel
@@ -122,7 +121,7 @@ class MessageActions(QWidget):
             self._show(offer)
             size = self.sizeHint()
             x = column.right() + 1 - size.width() if message.is_user else column.left() - 6
-            y = top + message.actions_top + (ACTIONS_PX - size.height()) // 2
+            y = top + message.actions_top + (message.actions_px - size.height()) // 2
             self.setGeometry(x, y, size.width(), size.height())
             self.show()
             return

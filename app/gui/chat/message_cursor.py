@@ -8,9 +8,9 @@ from PySide6.QtCore import QObject, QPoint, QRect, QRectF, Qt, Signal
 from PySide6.QtGui import QPainter, QPen
 
 from app.gui import theme
-from app.gui.chat.message import Message
 
 if TYPE_CHECKING:
+    from app.gui.chat.message import Message
     from app.gui.chat.transcript import Transcript
 
 

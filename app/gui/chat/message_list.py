@@ -6,10 +6,11 @@ GUI thread. Opening a chat of 10,000 messages makes the few that are seen.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from app.gui.chat.ink import Ink
-from app.gui.chat.message import Message, estimated_message_height
+if TYPE_CHECKING:
+    from app.gui.chat.ink import Ink
+    from app.gui.chat.message import Message
 
 
 class HasText(Protocol):
@@ -25,7 +26,7 @@ class HasText(Protocol):
 T = TypeVar("T", bound=HasText)
 
 
-class MessageList(Sequence[Message]):
+class MessageList(Sequence["Message"]):
     """Looks like a list of messages; `made` are those that exist."""
 
     def __init__(
@@ -65,6 +66,10 @@ class MessageList(Sequence[Message]):
 
     def heights(self, width: int, ink: Ink) -> Iterator[int]:
         """An estimate for each, from counts alone; nothing is made for it."""
+        if not self._sources:
+            return
+        from app.gui.chat.message import estimated_message_height
+
         made = self._made
         for at, source in enumerate(self._sources):
             message = made.get(at)

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from app.conversations.records import Turn
-from app.gui.chat.message import Message
 from app.gui.chat.message_list import MessageList
 from app.gui.chat.transcript import Transcript
 from app.gui.chat.turn_words import note_of
 
+if TYPE_CHECKING:
+    from app.gui.chat.message import Message, Role
+
+
+def _message(turn_id: str, role: Role, text: str) -> Message:
+    # All that reads and draws text comes with it: an empty window is painted without.
+    from app.gui.chat.message import Message
+
+    return Message(turn_id, role, text)
+
 
 def message_of(turn: Turn) -> Message:
     """A turn as a message; instructions never stand in the path."""
-    message = Message(turn.id, "user" if turn.role == "user" else "assistant", turn.text)
+    message = _message(turn.id, "user" if turn.role == "user" else "assistant", turn.text)
     message.note, message.tone = note_of(turn)
     return message
 
@@ -76,14 +86,14 @@ class Path:
 
     def add_pending(self, text: str) -> None:
         """Show what the person wrote, before it is stored."""
-        message = Message("", "user", text)
+        message = _message("", "user", text)
         message.is_pending = True
         self.turns.append(None)
         self.view.append(message)
 
     def add_waiting(self, words: str) -> None:
         """Show where the answer will stand, and what is going on."""
-        message = Message("", "assistant", "")
+        message = _message("", "assistant", "")
         message.note = words
         self.turns.append(None)
         self.view.append(message)

@@ -10,11 +10,8 @@ from typing import TYPE_CHECKING, cast
 from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, Qt, QTimer
 from PySide6.QtGui import QGuiApplication, QMouseEvent, QWheelEvent
 
-from app.gui.chat.blocks import FoldBlock
 from app.gui.chat.box import Box
-from app.gui.chat.code_box import CodeBox
 from app.gui.chat.selection import Place
-from app.gui.chat.table_box import TableBox
 
 if TYPE_CHECKING:
     from app.gui.chat.transcript import Transcript
@@ -105,7 +102,7 @@ class Pointer(QObject):
         spot = self.spot(point)
         shape = Qt.CursorShape.ArrowCursor
         if spot is not None and spot.inside:
-            if isinstance(spot.box.block, FoldBlock) or spot.box.link_at(spot.at.x(), spot.at.y()):
+            if spot.box.is_fold or spot.box.link_at(spot.at.x(), spot.at.y()):
                 shape = Qt.CursorShape.PointingHandCursor
             elif spot.box.is_text(spot.at.x(), spot.at.y()):
                 shape = Qt.CursorShape.IBeamCursor
@@ -217,18 +214,17 @@ class Pointer(QObject):
         spot = self.spot(event.position())
         if spot is None or not spot.inside or not spot.box.scroll_range:
             return False
-        self._scroll_box(spot.box, _scrolled(spot.box) - sideways)
+        self._scroll_box(spot.box, spot.box.scroll.x - sideways)
         event.accept()
         return True
 
     def _scroll_box(self, box: Box, x: float) -> None:
-        if isinstance(box, CodeBox | TableBox):
-            box.scroll.x = round(max(0.0, min(float(box.scroll_range), x)))
-            self._view.viewport().update()
+        box.scroll.x = round(max(0.0, min(float(box.scroll_range), x)))
+        self._view.viewport().update()
 
     def _grab_bar(self, spot: Spot, point: QPointF) -> bool:
         box = spot.box
-        if not isinstance(box, CodeBox | TableBox) or not box.scroll_range:
+        if not box.scroll_range:
             return False
         handle = box.bar_rect(0, 0).adjusted(-4, -5, 4, 4)
         if not handle.contains(spot.at):
@@ -253,7 +249,3 @@ class Pointer(QObject):
 
 def _with(place: Place, offset: int) -> Place:
     return Place(place.message, place.part, place.box, offset)
-
-
-def _scrolled(box: Box) -> int:
-    return box.scroll.x if isinstance(box, CodeBox | TableBox) else 0

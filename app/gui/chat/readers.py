@@ -7,13 +7,17 @@ order: the message under the cursor, else the last in sight.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QFocusEvent, QPaintEvent
 from PySide6.QtWidgets import QApplication, QLabel, QWidget
 
-from app.gui.chat.message import Message
 from app.gui.chat.transcript import Transcript
 from app.gui.chat.turn_words import spoken
+
+if TYPE_CHECKING:
+    from app.gui.chat.message import Message
 
 _MAX_SPOKEN_CHARS = 8_000
 _AT_START = 16

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from app.gui.chat.blocks import TextBlock
-from app.gui.chat.ink import Ink
-from app.gui.chat.message import Message
+if TYPE_CHECKING:
+    from app.gui.chat.ink import Ink
+    from app.gui.chat.message import Message
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -70,6 +71,8 @@ class Selection:
 
     def text(self, messages: Sequence[Message], width: int, ink: Ink) -> str:
         """The true text that is selected."""
+        from app.gui.chat.blocks import TextBlock  # there is a message, so it is there too
+
         ends = self.ends
         if ends is None:
             return ""

@@ -171,6 +171,7 @@ class FoldBox(Box):
     """A line to click that shows or hides what follows."""
 
     block: FoldBlock
+    is_fold = True
 
     def lay_out(self, width: int, ink: Ink) -> None:
         self.width = width

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtGui import (
@@ -26,11 +27,13 @@ from app.gui.chat.box import View
 from app.gui.chat.flow import Flow
 from app.gui.chat.frame_work import FrameWork
 from app.gui.chat.ink import Ink
-from app.gui.chat.message import Message
 from app.gui.chat.message_cursor import MessageCursor
 from app.gui.chat.message_list import MessageList
 from app.gui.chat.pointer import Pointer
 from app.gui.chat.selection import Selection
+
+if TYPE_CHECKING:
+    from app.gui.chat.message import Message
 
 SIDE_PX = 24
 _COPY = QKeySequence.StandardKey.Copy

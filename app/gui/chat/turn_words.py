@@ -5,10 +5,14 @@ Pure apart from the locale's numbers and the translator; no widget.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QCoreApplication, QLocale
 
 from app.conversations.records import Turn
-from app.gui.chat.message import Tone
+
+if TYPE_CHECKING:
+    from app.gui.chat.message import Tone
 
 
 def _tr(text: str, *values: str) -> str:
