@@ -23,7 +23,7 @@ from app.gui.chat.box import (
 from app.gui.chat.code_lines import CodeLines, units
 from app.gui.chat.highlight import Highlighter
 from app.gui.chat.ink import Ink
-from app.gui.chat.safe_text import shown
+from app.gui.safe_text import shown
 
 HEADER_PX = 36
 PADDING_PX = 12

@@ -12,8 +12,8 @@ from PySide6.QtCore import QObject, QPoint, Qt, Signal
 
 from app.conversations.records import Turn
 from app.foundation.errors import HearthError
+from app.gui.aside import aside
 from app.gui.bridge import Bridge
-from app.gui.chat.aside import aside
 from app.gui.chat.code_tools import CodeToolsLayer, write_text
 from app.gui.chat.exchange import Exchange
 from app.gui.chat.link_bar import LinkBar

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from app.gui.chat.blocks import Run
-from app.gui.chat.safe_text import host_of, is_openable
+from app.gui.safe_text import host_of, is_openable
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt

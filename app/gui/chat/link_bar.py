@@ -11,7 +11,7 @@ from PySide6.QtGui import QDesktopServices, QKeyEvent
 from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from app.gui import theme
-from app.gui.chat.safe_text import host_of, is_openable, shown
+from app.gui.safe_text import host_of, is_openable, shown
 from app.gui.widgets.buttons import IconButton, TextButton
 from app.gui.widgets.plain import PlainLabel
 from app.gui.widgets.toast import announce

@@ -18,8 +18,8 @@ from app.gui.chat.inline import (
     markdown_parser,
     runs_of,
 )
-from app.gui.chat.safe_text import pieces
 from app.gui.chat.tables import table_blocks
+from app.gui.safe_text import pieces
 
 if TYPE_CHECKING:
     from markdown_it.token import Token

@@ -18,7 +18,7 @@ from app.gui.chat.code_box import CodeBox
 from app.gui.chat.ink import Ink
 from app.gui.chat.part import estimated_height
 from app.gui.chat.reading import FOLD_OWN_CHARS, FOLD_OWN_LINES
-from app.gui.chat.safe_text import shown
+from app.gui.safe_text import shown
 
 Role = Literal["user", "assistant"]
 Tone = Literal["secondary", "warning", "danger"]

@@ -12,8 +12,8 @@ from PySide6.QtCore import QObject, QPoint, Signal
 from PySide6.QtWidgets import QApplication, QMenu
 
 from app.gui.chat.message_actions import Offer
-from app.gui.chat.safe_text import one_line
 from app.gui.chat.transcript import Transcript
+from app.gui.safe_text import one_line
 
 _MAX_LINKS = 20
 _LINK_CHARS = 70

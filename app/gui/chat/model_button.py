@@ -12,10 +12,10 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu, QWidget
 
 from app.foundation.errors import HearthError
+from app.gui.aside import aside
 from app.gui.bridge import Bridge
-from app.gui.chat.aside import aside
-from app.gui.chat.model_names import display_name, fit_words, read_recent, remember
 from app.gui.chat.turn_words import loading_words
+from app.gui.model_names import display_name, fit_words, read_recent, remember
 from app.gui.services import GuiServices
 from app.gui.widgets.buttons import TextButton
 from app.gui.widgets.plain import set_tooltip

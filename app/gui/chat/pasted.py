@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from app.foundation.units import bytes_text
 from app.gui import theme
-from app.gui.chat.safe_text import one_line
+from app.gui.safe_text import one_line
 from app.gui.widgets.buttons import IconButton
 from app.gui.widgets.plain import ElidedLabel, PlainLabel
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from app.gui.chat.markdown import language_of
-from app.gui.chat.safe_text import pieces
 from app.gui.chat.tables import is_delimiter_row
+from app.gui.safe_text import pieces
 
 Kind = Literal["prose", "code", "table", "thought", "plain"]
 

@@ -19,8 +19,8 @@ from app.gui.chat.box import (
 from app.gui.chat.code_box import BAR_PX
 from app.gui.chat.code_lines import cut, units
 from app.gui.chat.ink import Ink
-from app.gui.chat.safe_text import shown
 from app.gui.chat.text_box import formats_of
+from app.gui.safe_text import shown
 
 _PAD_X, _PAD_Y = 10, 6
 _MIN_COLUMN_PX = 72

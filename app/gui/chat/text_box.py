@@ -23,7 +23,7 @@ from app.gui.chat.box import (
 )
 from app.gui.chat.code_lines import cut, units
 from app.gui.chat.ink import Ink
-from app.gui.chat.safe_text import shown
+from app.gui.safe_text import shown
 
 
 def formats_of(block: TextBlock, ink: Ink) -> list[QTextLayout.FormatRange]:

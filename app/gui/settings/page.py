@@ -21,8 +21,9 @@ from app.gui.bridge import Bridge
 from app.gui.notify import Notifier
 from app.gui.services import Fact, GuiServices
 from app.gui.settings.about import program_facts
-from app.gui.settings.rows import Card, FactRows, FoldingRow, OptionRow
+from app.gui.settings.rows import FactRows, OptionRow
 from app.gui.widgets.buttons import IconButton, TextButton
+from app.gui.widgets.cards import Card, FoldingRow
 from app.gui.widgets.plain import ElidedLabel, PlainLabel
 from app.settings.option import Option
 from app.settings.schema import CONTEXT, GPU_LAYERS, OPTIONS, THREADS

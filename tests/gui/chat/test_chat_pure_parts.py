@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from app.gui.chat.code_lines import MAX_LINE_UNITS, CodeLines, cut, units
 from app.gui.chat.heights import HeightIndex
 from app.gui.chat.highlight import MAX_LINE_CHARS, Highlighter
-from app.gui.chat.safe_text import host_of, is_openable, one_line, pieces, shown
 from app.gui.chat.turn_words import loading_words
+from app.gui.safe_text import host_of, is_openable, one_line, pieces, shown
 
 
 @settings(max_examples=100, deadline=None)

@@ -11,8 +11,8 @@ from PySide6.QtCore import QLocale
 
 from app.conversations.records import Turn
 from app.gui.chat.code_tools import file_name, write_text
-from app.gui.chat.model_names import MAX_RECENT, display_name, read_recent, remember
 from app.gui.chat.turn_words import can_continue, note_of, quiet_line, spoken
+from app.gui.model_names import MAX_RECENT, display_name, read_recent, remember
 from app.protocol.generation import Timings, Usage
 from app.protocol.model_ref import ModelRef
 

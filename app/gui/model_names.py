@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication
 
-from app.gui.chat.safe_text import one_line
+from app.gui.safe_text import one_line
 from app.protocol.model_ref import ModelRef
 
 MAX_RECENT = 6
