@@ -61,6 +61,9 @@ class Configuration:
     cache_type_k: str = "f16"
     cache_type_v: str = "f16"
     load_mode: Literal["mmap", "none"] = "none"
+    n_cpu_moe: int = 0
+    devices: tuple[str, ...] = ()
+    tensor_split: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from app.engine.messages import LoadSettings
 from app.gguf.facts import ModelFacts
 from app.hardware.profile import MachineProfile
+from app.planner.learnt import NOTHING, Learnt
 from app.planner.memory import (
     FITS,
     MAIN,
@@ -27,7 +28,9 @@ from app.planner.memory import (
     needs,
     pools_of,
 )
+from app.planner.reading import ReadingWords, reading_words
 from app.planner.speed import GPU_UBATCH, Speed, Threads, expected, threads_for, ubatch_for
+from app.planner.wish import Wish as Wish
 
 WANTED_CONTEXT = 8192
 """Tokens that a chat gets if the model and the memory allow it and nobody asks for other."""
@@ -38,25 +41,8 @@ _BATCH = 512
 
 _REPACKED_SHARE = 0.05
 
-Confidence = Literal["dry-run", "formula"]
+Confidence = Literal["verified-here", "dry-run", "formula"]
 CpuOnly = Literal["safe_mode", "small"]
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What a person pinned; None leaves it to the planner. `n_gpu_layers` counts the output."""
-
-    n_ctx: int | None = None
-    n_gpu_layers: int | None = None
-    n_threads: int | None = None
-    n_ubatch: int | None = None
-    cache_type_k: str | None = None
-    cache_type_v: str | None = None
-
-    @property
-    def pinned(self) -> dict[str, Any]:
-        """The pinned values by name."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +59,11 @@ class Share:
 
     pool: Pool
     need: Need
+
+    @property
+    def margin_bytes(self) -> int:
+        """What stays free once the model is there; below 0 where it does not fit."""
+        return self.pool.free_bytes - self.need.total_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +89,26 @@ class Plan:
         return self.configuration.n_ctx
 
     @property
+    def n_cpu_moe(self) -> int:
+        """The first layers whose experts stay in main memory."""
+        return self.configuration.n_cpu_moe
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """ggml's names of the devices that are used, in the order of their layers."""
+        return self.configuration.devices
+
+    @property
+    def tensor_split(self) -> tuple[float, ...]:
+        """How many of the layers each of `devices` gets; () for one device or none."""
+        return self.configuration.tensor_split
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether llama.cpp itself counted the memory of this very configuration."""
+        return self.confidence != "formula"
+
+    @property
     def needed_bytes(self) -> int:
         """Of main memory, a graphics chip's part of it included."""
         return main_bytes(self.memory)
@@ -106,6 +117,11 @@ class Plan:
     def free_bytes(self) -> int:
         """Of main memory."""
         return self.memory[0].pool.free_bytes
+
+    @property
+    def reading_words(self) -> ReadingWords:
+        """The speed of an answer as a person reads along."""
+        return reading_words(self.expected.generated_tokens_per_second)
 
     def settings(self, path: Path | str) -> LoadSettings:
         """The same as the engine takes it."""
@@ -172,12 +188,13 @@ def plan_for(
     *,
     dry_run: DryRun | None = None,
     cpu_only: CpuOnly | None = None,
+    learnt: Learnt = NOTHING,
 ) -> Plan:
     """The plan for one file on one machine.
 
     `dry_run` corrects the formulas by what llama.cpp counted for its configuration; a plan for
     that very configuration is then exact (`confidence`). `cpu_only` keeps the model on the
-    processor, and says why.
+    processor, and says why. `learnt` corrects both memory and speed.
     """
     return _Search(machine, facts, wish or Wish(), dry_run, cpu_only).plan()
 
