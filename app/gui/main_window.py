@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QCoreApplication, QEvent, QSize, Qt, Signal
 from PySide6.QtGui import QAction, QCloseEvent, QKeyEvent
-from PySide6.QtWidgets import QFileDialog, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from app.gui import keys, window_state
 from app.gui.bridge import Bridge
@@ -40,13 +40,16 @@ class MainWindow(QWidget):
         self._state = window_state.WindowState()
         self._shortcuts: ShortcutsOverlay | None = None
         self._settings_page: QWidget | None = None
-        self.side = SidePanel(services, bridge, notify)
-        self.sidebar = self.side.conversations
-        self.chat_page = ChatPage(services, bridge, notify)
-        self.banners = BannerColumn()
-        self.pages = QStackedWidget()
+        self.shell = Shell(self)
+        content = QWidget(self.shell)
+        self.banners = BannerColumn(content)
+        self.pages = QStackedWidget(content)
+        self.chat_page = ChatPage(services, bridge, notify, self.pages)
         self.pages.addWidget(self.chat_page)
-        self.shell = Shell(self.side, _stacked(self.banners, self.pages))
+        _stack(content, self.banners, self.pages)
+        self.side = SidePanel(services, bridge, notify, self.shell)
+        self.sidebar = self.side.conversations
+        self.shell.hold(self.side, content)
         self.shell.set_wished(services.settings.get(SIDEBAR_VISIBLE))
         self.side.fill_rail(self.shell.rail)
         whole = QVBoxLayout(self)
@@ -73,6 +76,10 @@ class MainWindow(QWidget):
         else:
             self.show()
         self.chat_page.focus_composer()
+
+    def ready_messages(self) -> None:
+        """After the first paint: what reads and draws messages, before there is one to wait."""
+        import app.gui.chat.message  # noqa: F401
 
     def state(self) -> window_state.WindowState:
         """Where the window is now, for the next start."""
@@ -108,6 +115,8 @@ class MainWindow(QWidget):
 
     def ask_for_model(self) -> None:
         """Let the person choose a model file."""
+        from PySide6.QtWidgets import QFileDialog  # with a cost of its own: when asked for
+
         dialog = QFileDialog(self, self.tr("Open a model file"), self._state.model_folder)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
@@ -253,11 +262,9 @@ class MainWindow(QWidget):
         self.setWindowTitle(f"{title} — Hearth" if title else "Hearth")
 
 
-def _stacked(above: QWidget, page: QWidget) -> QWidget:
-    content = QWidget()
+def _stack(content: QWidget, above: QWidget, page: QWidget) -> None:
     column = QVBoxLayout(content)
     column.setContentsMargins(0, 0, 0, 0)
     column.setSpacing(0)
     column.addWidget(above)
     column.addWidget(page, 1)
-    return content

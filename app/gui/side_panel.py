@@ -20,11 +20,13 @@ class SidePanel(QWidget):
     settings_asked = Signal()
     fold_asked = Signal()
 
-    def __init__(self, services: GuiServices, bridge: Bridge, notify: Notifier) -> None:
-        super().__init__()
+    def __init__(
+        self, services: GuiServices, bridge: Bridge, notify: Notifier, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setProperty("kind", "sidebar")
-        self.conversations = Sidebar(services, bridge, notify)
+        self.conversations = Sidebar(services, bridge, notify, self)
         self.settings_button = TextButton(self.tr("Settings"), "row", icon="settings")
         self.settings_button.setToolTip(keys.native(keys.SETTINGS))
         self.settings_button.setCheckable(True)

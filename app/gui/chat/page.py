@@ -42,23 +42,28 @@ class ChatPage(QWidget):
     conversation_changed = Signal(object)
     open_model_requested = Signal()
 
-    def __init__(self, services: GuiServices, bridge: Bridge, notify: Notifier) -> None:
-        super().__init__()
+    def __init__(
+        self, services: GuiServices, bridge: Bridge, notify: Notifier, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
         self._services = services
         self._bridge = bridge
         self._notify = notify
-        self.transcript = Transcript()
+        self.model_button = ModelButton(services, bridge, self)
+        self._options_button = IconButton(
+            "sliders-horizontal",
+            self.tr("Options of this chat"),
+            shortcut_text="Ctrl+Shift+O",
+            parent=self,
+        )
+        self._middle = QStackedWidget(self)
+        self.welcome = Welcome(services, bridge, self._middle)
+        self.transcript = Transcript(self._middle)
         self.path = Path(self.transcript)
         self.exchange = Exchange(services, bridge, self.path, self)
-        self.composer = Composer(self)
-        self.welcome = Welcome(services, bridge)
-        self.model_button = ModelButton(services, bridge)
-        self._options_button = IconButton(
-            "sliders-horizontal", self.tr("Options of this chat"), shortcut_text="Ctrl+Shift+O"
-        )
-        self._drafts = Drafts(self.composer)
-        self._middle = QStackedWidget()
         self.refusal = Refusal()
+        self.composer = Composer(self)
+        self._drafts = Drafts(self.composer)
         self._arrange()
         self.options = OptionsPanel(services.settings, self)
         self._readers = Readers(self.transcript)

@@ -154,10 +154,7 @@ class Welcome(QWidget):
             button = TextButton(question, "suggestion")
             button.clicked.connect(partial(self.asked.emit, question))
             questions.addWidget(button)
-        inner = QWidget()
-        inner.setProperty("kind", "column")
-        inner.setMaximumWidth(_CARD_PX)
-        column = QVBoxLayout(inner)
+        column = QVBoxLayout(self._middle())
         column.setContentsMargins(theme.SPACE_16, theme.SPACE_4, theme.SPACE_16, theme.SPACE_4)
         column.setSpacing(theme.SPACE_12)
         column.addStretch(1)
@@ -168,23 +165,27 @@ class Welcome(QWidget):
         column.addWidget(self._start)
         column.addWidget(self._questions)
         column.addStretch(1)
-        self._place(inner)
 
-    def _place(self, inner: QWidget) -> None:
-        centred = QWidget()
-        centred.setProperty("kind", "column")
-        middle = QHBoxLayout(centred)
-        middle.setContentsMargins(0, 0, 0, 0)
-        middle.addWidget(inner, 1)
-        scroll = QScrollArea()
+    def _middle(self) -> QWidget:
+        """The column in the middle; empty, and in its place already."""
+        scroll = QScrollArea(self)
         scroll.setWidgetResizable(True)
         scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setAccessibleName(self.tr("Start of the chat"))
+        centred = QWidget(scroll)
+        centred.setProperty("kind", "column")
         scroll.setWidget(centred)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.addWidget(scroll)
+        inner = QWidget(centred)
+        inner.setProperty("kind", "column")
+        inner.setMaximumWidth(_CARD_PX)
+        middle = QHBoxLayout(centred)
+        middle.setContentsMargins(0, 0, 0, 0)
+        middle.addWidget(inner, 1)
+        return inner
 
     def _suggestions(self) -> tuple[str, ...]:
         return (

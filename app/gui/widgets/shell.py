@@ -39,20 +39,28 @@ class Rail(QWidget):
 
 
 class Shell(QWidget):
-    """Places three widgets by the width there is. `sidebar_wished` is what the person chose."""
+    """Places three widgets by the width there is. `sidebar_wished` is what the person chose.
+
+    What it is to `hold` is made as its child: a widget that gets its parent when all is in it
+    makes Qt go through the whole of it again.
+    """
+
+    sidebar: QWidget
+    page: QWidget
 
     folded_changed = Signal(bool)
 
-    def __init__(self, sidebar: QWidget, page: QWidget, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
-        self.sidebar = sidebar
-        self.page = page
         self.rail = Rail(self)
-        for each in (page, sidebar):
-            each.setParent(self)
         self._wished = True
         self._drawn_over = False
         self._was_folded: bool | None = None
+
+    def hold(self, sidebar: QWidget, page: QWidget) -> None:
+        """Place these two from now on."""
+        self.sidebar = sidebar
+        self.page = page
         page.installEventFilter(self)
 
     @property
