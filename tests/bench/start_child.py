@@ -7,9 +7,15 @@ STARTED is the parent's `time.monotonic()` just before. Prints JSON.
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 import time
+from functools import partial
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from app.foundation.paths import Profile
 
 
 def main() -> None:
@@ -40,13 +46,24 @@ def _empty(started: float) -> dict[str, float]:
 
 
 def _hearth(started: float, folder: str) -> dict[str, float]:
+    """As people start it, words and log included, with an ear at the first paint."""
+    from app import bootstrap
+
+    figures: dict[str, float] = {}
+    bootstrap._window = partial(_window, figures, started)
+    bootstrap.start(["--profile", folder])
+    return figures
+
+
+def _window(figures: dict[str, float], started: float, profile: Profile, _command: object) -> int:
+    gc.disable()
     from app.bootstrap.window import WindowServices
-    from app.foundation.paths import open_profile
     from app.gui import application
+    from app.gui.instance import claim
 
     app = application.application()
-    services = WindowServices(open_profile(folder), None, ask_safe_mode=False)
-    figures: dict[str, float] = {}
+    lock = claim(profile)
+    services = WindowServices(profile, None, ask_safe_mode=False)
     proceed = services.gui.after_first_paint
 
     def painted() -> None:
@@ -55,8 +72,7 @@ def _hearth(started: float, folder: str) -> dict[str, float]:
         _watch(app, services, figures, started)
 
     services.gui.after_first_paint = painted
-    application.run(services.gui)
-    return figures
+    return application.run(services.gui, lock)
 
 
 def _watch(app, services, figures: dict[str, float], started: float) -> None:  # type: ignore[no-untyped-def]
