@@ -77,6 +77,19 @@ def load_words() -> dict[str, list[str]]:
         }
 
 
+def load_synonyms() -> dict[tuple[str, ...], list[str]]:
+    """Words and phrases (as their words) and what may stand in their place in any question."""
+    with (FOLDER / "synonyms.toml").open("rb") as file:
+        groups = tomllib.load(file)["groups"]
+    others: dict[tuple[str, ...], list[str]] = {}
+    for group in groups:
+        alike = [phrase.strip() for phrase in group.split(",") if phrase.strip()]
+        for phrase in alike:
+            place = others.setdefault(tuple(phrase.split()), [])
+            place += [other for other in alike if other != phrase]
+    return others
+
+
 class Questions:
     """Draws phrasings: fills choices and slots, then speaks as different people do."""
 
@@ -84,6 +97,8 @@ class Questions:
         self._rng = rng
         self._patterns = load_patterns()
         self._words = load_words()
+        self._synonyms = load_synonyms()
+        self._longest = max(map(len, self._synonyms), default=1)
 
     @property
     def topics(self) -> list[str]:
@@ -99,6 +114,8 @@ class Questions:
     def _spoken(self, text: str) -> str:
         rng = self._rng
         words = text.split(" ")
+        if rng.random() < 0.5:
+            words = self._reworded(words)
         if rng.random() < 0.25 and len(words) > 4:
             words = [word for word in words if rng.random() > 0.15] or words
         if rng.random() < 0.15:
@@ -109,6 +126,23 @@ class Questions:
         if rng.random() < 0.06:
             text = f"{text}{rng.choice(_CLOSINGS)}"
         return self._punctuated(text)
+
+    def _reworded(self, words: list[str]) -> list[str]:
+        """Some words and phrases by others that mean the same here."""
+        rng = self._rng
+        said: list[str] = []
+        at = 0
+        while at < len(words):
+            for length in range(min(self._longest, len(words) - at), 0, -1):
+                others = self._synonyms.get(tuple(words[at : at + length]))
+                if others and rng.random() < 0.35:
+                    said += rng.choice(others).split()
+                    at += length
+                    break
+            else:
+                said.append(words[at])
+                at += 1
+        return said
 
     def _mistyped(self, word: str) -> str:
         rng = self._rng
@@ -152,7 +186,7 @@ _CLOSINGS = (
 
 
 class Conversations:
-    """Draws whole chats of one or more turns."""
+    """Draws whole chats, or single questions."""
 
     def __init__(self, seed: int) -> None:
         self._rng = random.Random(seed)
@@ -178,6 +212,11 @@ class Conversations:
             topic = self._next_topic(turns)
             turns.append(Turn(topic, self._questions.draw(topic), self._topics[topic].answer))
         return turns
+
+    def question(self) -> Turn:
+        """A single question and its answer."""
+        topic = self._next_topic([])
+        return Turn(topic, self._questions.draw(topic), self._topics[topic].answer)
 
     def _next_topic(self, turns: list[Turn]) -> str:
         rng = self._rng

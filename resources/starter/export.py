@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from resources.starter.network import Shape
-from resources.starter.train import END, SPECIAL
+from resources.starter.samples import END, SPECIAL
 
 HERE = Path(__file__).resolve().parent
 NAME = "Hearth Guide"

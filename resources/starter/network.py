@@ -17,7 +17,7 @@ from torch import Tensor, nn
 class Shape:
     """Widths and counts. `n_ctx` is the longest chat seen in training, in tokens."""
 
-    n_vocab: int = 3072
+    n_vocab: int = 4096
     n_embd: int = 256
     n_layers: int = 5
     n_head: int = 4

@@ -11,7 +11,6 @@ import argparse
 import math
 import os
 import time
-from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -21,15 +20,16 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the field's usual name
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from resources.starter.corpus import Conversations, Turn, load_topics
+from resources.starter.corpus import Conversations
 from resources.starter.network import Guide, Shape
+from resources.starter.progress import shares_right
+from resources.starter.samples import SPECIAL, Encoder, batches
 
-SEED = 20261123
-END, USER, ASSISTANT = "<|end|>", "<|user|>", "<|assistant|>"
-SPECIAL = (END, USER, ASSISTANT)
-TOKENS_PER_BATCH = 6144
-POOL = 3000
-TOKENIZER_CHATS = 40_000
+SEED = 20261125
+TOKENIZER_CHATS = 60_000
+LOOK_EVERY = 500
+AVERAGED = 0.998
+"""What a step leaves of the running average of the weights; the average is what ships."""
 
 
 def train_tokenizer(n_vocab: int) -> Tokenizer:
@@ -47,59 +47,6 @@ def train_tokenizer(n_vocab: int) -> Tokenizer:
     text = (part for chat in chats for turn in chat for part in (turn.question, turn.answer))
     tokenizer.train_from_iterator(text, trainer)
     return tokenizer
-
-
-class Encoder:
-    """Chats to token ids and the mask of what is learnt (the answers and their ends)."""
-
-    def __init__(self, tokenizer: Tokenizer, n_ctx: int) -> None:
-        self._tokenizer = tokenizer
-        self._n_ctx = n_ctx
-        self._end, self._user, self._assistant = (tokenizer.token_to_id(word) for word in SPECIAL)
-        self._answers = {
-            topic.answer: tokenizer.encode(topic.answer).ids for topic in load_topics().values()
-        }
-
-    def encode(self, chat: list[Turn]) -> tuple[list[int], list[bool]]:
-        """Token ids and, for each, whether it is to be predicted."""
-        ids: list[int] = []
-        learnt: list[bool] = []
-        for turn in chat:
-            question = [self._user, *self._tokenizer.encode(turn.question).ids, self._end]
-            answer = [*self._answers[turn.answer], self._end]
-            if len(ids) + len(question) + len(answer) + 1 > self._n_ctx:
-                break
-            ids += [*question, self._assistant, *answer]
-            learnt += [False] * (len(question) + 1) + [True] * len(answer)
-        return ids, learnt
-
-
-def batches(encoder: Encoder, seed: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Batches of chats of like length, so that little is padding: ids and learnt-mask."""
-    chats = Conversations(seed)
-    order = torch.Generator().manual_seed(seed)
-    while True:
-        pool = sorted(
-            (encoder.encode(chat) for chat in islice(chats, POOL)), key=lambda pair: len(pair[0])
-        )
-        groups: list[list[tuple[list[int], list[bool]]]] = [[]]
-        for pair in pool:
-            if (len(groups[-1]) + 1) * len(pair[0]) > TOKENS_PER_BATCH:
-                groups.append([])
-            groups[-1].append(pair)
-        for index in torch.randperm(len(groups), generator=order).tolist():
-            yield padded(groups[index])
-
-
-def padded(group: list[tuple[list[int], list[bool]]]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Rectangles of ids and mask; padding is never learnt."""
-    width = max(len(ids) for ids, _ in group)
-    ids = torch.zeros(len(group), width, dtype=torch.long)
-    mask = torch.zeros(len(group), width, dtype=torch.bool)
-    for row, (tokens, learnt) in enumerate(group):
-        ids[row, : len(tokens)] = torch.tensor(tokens)
-        mask[row, : len(tokens)] = torch.tensor(learnt)
-    return ids, mask
 
 
 def optimizers(network: Guide) -> list[torch.optim.Optimizer]:
@@ -122,21 +69,26 @@ def rate(step: int, steps: int) -> float:
 
 
 def train(steps: int, out: Path, resume: bool) -> None:
-    """Train for `steps` batches, with a checkpoint every 200."""
+    """Train for `steps` batches, with a look and a checkpoint every 500."""
     torch.manual_seed(SEED)
     out.mkdir(parents=True, exist_ok=True)
     shape = Shape()
     checkpoint, tokenizer_file = out / "checkpoint.pt", out / "tokenizer.json"
     if not (resume and tokenizer_file.exists()):
         train_tokenizer(shape.n_vocab).save(str(tokenizer_file))
-    encoder = Encoder(Tokenizer.from_file(str(tokenizer_file)), shape.n_ctx)
+    encoder = Encoder(Tokenizer.from_file(str(tokenizer_file)), shape.n_ctx, SEED)
     network = Guide(shape, dropout=0.1)
+    average = torch.optim.swa_utils.AveragedModel(
+        network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(AVERAGED)
+    )
     parts = optimizers(network)
     base = [[group["lr"] for group in part.param_groups] for part in parts]
     first = 0
     if resume and checkpoint.exists():
         saved = torch.load(checkpoint)
-        network.load_state_dict(saved["network"])
+        network.load_state_dict(saved["trained"])
+        average.module.load_state_dict(saved["network"])
+        average.n_averaged.fill_(saved["step"])
         for part, state in zip(parts, saved["optimizers"], strict=True):
             part.load_state_dict(state)
         first = saved["step"]
@@ -149,13 +101,19 @@ def train(steps: int, out: Path, resume: bool) -> None:
                 group["lr"] = lr * rate(step, steps)
         ids, learnt = next(source)
         loss = learn(network, parts, ids, learnt)
+        average.update_parameters(network)
         seen += ids.numel()
         shown = loss if shown == 0 else 0.98 * shown + 0.02 * loss
         if (step + 1) % 20 == 0:
             speed = seen / (time.monotonic() - started)
             print(f"{step + 1}/{steps}  loss {shown:.4f}  {speed:.0f} tokens/s", flush=True)
-        if (step + 1) % 200 == 0 or step + 1 == steps:
-            save(checkpoint, network, parts, step + 1)
+        if (step + 1) % LOOK_EVERY == 0 or step + 1 == steps:
+            save(checkpoint, network, average.module, parts, step + 1)
+            inside, outside, _ = shares_right(average.module, encoder)
+            print(
+                f"{step + 1}  development: {inside:.1%} in scope, {outside:.1%} declined",
+                flush=True,
+            )
 
 
 def learn(
@@ -174,12 +132,15 @@ def learn(
     return loss.item()
 
 
-def save(path: Path, network: Guide, parts: list[torch.optim.Optimizer], step: int) -> None:
+def save(
+    path: Path, network: Guide, average: Guide, parts: list[torch.optim.Optimizer], step: int
+) -> None:
     """Write the checkpoint whole or not at all."""
     unfinished = path.with_suffix(".part")
     torch.save(
         {
-            "network": network.state_dict(),
+            "network": average.state_dict(),
+            "trained": network.state_dict(),
             "optimizers": [part.state_dict() for part in parts],
             "shape": network.shape.as_dict(),
             "step": step,
