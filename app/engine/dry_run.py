@@ -35,7 +35,7 @@ def answer(request: JsonObject, progress: Callable[[JsonObject], None]) -> JsonO
     """
     from app.engine.native import AbortFlag, ContextHandle, ModelHandle, open_library
 
-    settings = dry_settings(LoadSettings(**request["settings"]))
+    settings = dry_settings(LoadSettings.of(request["settings"]))
     settings.check()
     library = open_library()
     library.log.clear()

@@ -6,10 +6,11 @@ events. A child process could stand behind these messages.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from app.foundation.cancellation import Cancellation
 from app.foundation.errors import InvalidInput, LoadFailed
@@ -21,6 +22,10 @@ EngineState = Literal["empty", "loading", "ready", "dead"]
 
 # More sequences than this need a larger batch structure than llama.cpp is built with.
 MAX_SEQUENCES = 64
+# llama_max_devices() and llama_max_tensor_buft_overrides(), less the entry that ends the list.
+MAX_DEVICES = 16
+MAX_EXPERT_LAYERS = 4095
+_MAX_NAME_CHARS = 128
 CACHE_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl")
 
 
@@ -39,6 +44,9 @@ class LoadSettings:
 
     The KV cells are shared (unified) by up to `n_seq_max` sequences. `n_gpu_layers` counts the
     output layer as one. `n_ubatch` bounds how long a stop takes on the processor.
+    `n_cpu_moe` keeps the experts of the first N layers in main memory. `devices` are ggml's
+    names in order: None is all of them, () the processor only; `tensor_split` says how the
+    layers are shared among them, as weights.
     """
 
     path: str
@@ -53,6 +61,20 @@ class LoadSettings:
     cache_type_v: str = "f16"
     flash_attn: FlashAttention = "auto"
     load_mode: LoadMode = "mmap"
+    n_cpu_moe: int = 0
+    devices: tuple[str, ...] | None = None
+    tensor_split: tuple[float, ...] = ()
+
+    @classmethod
+    def of(cls, fields: Mapping[str, Any]) -> LoadSettings:
+        """From the fields as JSON holds them."""
+        lists = {key: tuple(value) for key, value in fields.items() if isinstance(value, list)}
+        return cls(**{**fields, **lists})
+
+    @property
+    def uses_gpu(self) -> bool:
+        """Whether any device beside the processor may be touched."""
+        return self.n_gpu_layers != 0 and self.devices != ()
 
     def check(self) -> None:
         """Raise InvalidInput where llama.cpp would abort or misbehave on these values."""
@@ -64,6 +86,7 @@ class LoadSettings:
             ("n_ubatch", self.n_ubatch, 1, self.n_batch),
             ("n_threads", self.n_threads, 1, 512),
             ("n_threads_batch", self.n_threads_batch, 1, 512),
+            ("n_cpu_moe", self.n_cpu_moe, 0, MAX_EXPERT_LAYERS),
         )
         for name, value, low, high in bounds:
             if not low <= value <= high:
@@ -80,6 +103,26 @@ class LoadSettings:
                 raise InvalidInput(
                     f"{name} cannot be {text!r}.", f"It must be one of {', '.join(allowed)}."
                 )
+        self._check_devices()
+
+    def _check_devices(self) -> None:
+        names = self.devices or ()
+        if len(set(names)) < len(names) or len(names) > MAX_DEVICES:
+            raise InvalidInput(
+                f"devices cannot be {', '.join(names)}.",
+                f"They are up to {MAX_DEVICES} different ones.",
+            )
+        for name in names:
+            if not (name.isprintable() and 0 < len(name) <= _MAX_NAME_CHARS):
+                raise InvalidInput(f"There is no device {name[:_MAX_NAME_CHARS]!r}.")
+        most = MAX_DEVICES if self.devices is None else len(names)
+        split = self.tensor_split
+        good = all(math.isfinite(part) and part >= 0 for part in split)
+        if split and not (good and sum(split) > 0 and len(split) <= most):
+            raise InvalidInput(
+                f"tensor_split cannot be {', '.join(map(str, split))}.",
+                "It has one weight for each device, none below zero and not all of them zero.",
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ def answer(request: JsonObject, progress: Callable[[JsonObject], None]) -> JsonO
     Raises LoadFailed, NotEnoughMemory or ModelUnsupported with what llama.cpp says, or with
     what came out wrong.
     """
-    settings = LoadSettings(**request["settings"])
+    settings = LoadSettings.of(request["settings"])
     settings.check()
     library = open_library()
     library.log.clear()

@@ -136,3 +136,17 @@ def resource(*parts: str) -> Path:
     if installed.is_dir():
         return installed.joinpath(*parts)
     return _PACKAGE.parent.joinpath("resources", *parts)
+
+
+def native_runtime() -> Path | None:
+    """The folder of the inference runtime that ships: `HEARTH_RUNTIME`, else the bundle's own.
+
+    None is the plain build of llama-cpp-python in the Python environment. Whether anything is
+    in the folder is for `engine.native` to say.
+    """
+    if asked := os.environ.get("HEARTH_RUNTIME"):
+        return Path(asked)
+    bundle = getattr(sys, "_MEIPASS", None)
+    if bundle is not None and Path(bundle, "runtime").is_dir():
+        return Path(bundle, "runtime")
+    return None

@@ -16,6 +16,7 @@ from typing import Any
 from app.engine.messages import LoadSettings
 from app.engine.native.flag import AbortFlag, flag_reader
 from app.engine.native.library import Library
+from app.engine.native.placement import Placement
 
 _FLASH_ATTENTION = {"auto": -1, "off": 0, "on": 1}
 _LOAD_MODE = {"none": 0, "mmap": 1}
@@ -81,7 +82,8 @@ class ModelHandle(Handle):
         """Load; `keep_going(fraction)` is called after each tensor and False ends the load.
 
         `no_alloc` only counts what would be allocated, and aborts unless load_mode is "none".
-        Raises RuntimeError where llama.cpp returns no model; `library.log` says why.
+        Raises RuntimeError where llama.cpp returns no model (`library.log` says why), and
+        NotPossibleHere where a device that is asked for is not there.
         """
         api = library.api
 
@@ -97,14 +99,13 @@ class ModelHandle(Handle):
         parameters.load_mode = _LOAD_MODE[settings.load_mode]
         parameters.progress_callback = callback
         parameters.no_alloc = no_alloc
-        # An empty list of devices: with no layer on a GPU its driver is not even started.
-        no_devices = (ctypes.c_void_p * 1)(None)
-        if settings.n_gpu_layers == 0:
-            parameters.devices = ctypes.addressof(no_devices)
+        placement = Placement(library, settings)
+        placement.put_into(parameters)
         pointer = api.llama_model_load_from_file(os.fsencode(settings.path), parameters)
         if not pointer:
             raise RuntimeError("no model")
         super().__init__(library, pointer)
+        self._placement = placement  # llama.cpp goes on reading it
         self.n_contexts = 0
         self.vocab = api.llama_model_get_vocab(pointer)
 
@@ -137,8 +138,8 @@ class ContextHandle(Handle):
         parameters.abort_callback = ctypes.cast(flag_reader(), api.ggml_abort_callback)
         parameters.abort_callback_data = flag.address
         parameters.no_perf = True
-        parameters.offload_kqv = settings.n_gpu_layers != 0
-        parameters.op_offload = settings.n_gpu_layers != 0
+        parameters.offload_kqv = settings.uses_gpu
+        parameters.op_offload = settings.uses_gpu
         # The C default keeps the whole context of sliding-window layers: five times the memory.
         parameters.swa_full = False
         parameters.kv_unified = True

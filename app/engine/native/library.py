@@ -17,13 +17,16 @@ import types
 from pathlib import Path
 from typing import Any
 
+from app.engine.native import backends
 from app.engine.native.log import LogCapture
 from app.foundation.errors import NotPossibleHere
+from app.foundation.paths import native_runtime
 
 _lock = threading.Lock()
 _library: Library | None = None
 
 FEW_CORES = 4
+_LIBRARY_PATH = "LLAMA_CPP_LIB_PATH"
 
 _ABORT_CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_char_p)
 
@@ -33,10 +36,12 @@ class Library:
 
     def __init__(self) -> None:
         _set_environment()
-        self.api = _import_bindings()
-        self.folder = Path(self.api._lib._name).resolve().parent
+        self.folder = _folder_of_libraries()
+        # Before the bindings open libllama: the system then takes these for what it names by
+        # bare names, and searches nowhere.
         self.ggml_base = self._open("ggml-base")
         self.ggml = self._open("ggml")
+        self.api = _import_bindings(self.folder)
         # The same functions, called without letting go of the interpreter lock: for calls so
         # short that getting the lock back would take longer than the call.
         self._brief = ctypes.PyDLL(self.api._lib._name)
@@ -48,6 +53,8 @@ class Library:
         self.ggml_base.ggml_set_abort_callback.restype = ctypes.c_void_p
         self.ggml_base.ggml_set_abort_callback.argtypes = [_ABORT_CALLBACK]
         self.ggml_base.ggml_set_abort_callback(self._abort_callback)
+        #: The CPU variant that computes; "native" where it is built in.
+        self.variant = backends.register(self.ggml, self.folder)
         self.api.llama_backend_init()
 
     def brief(self, name: str) -> Any:
@@ -118,6 +125,10 @@ def _set_environment() -> None:
     """What ggml and its thread library read once, when they are loaded."""
     # Without it an assertion starts a debugger on the way down.
     os.environ["GGML_NO_BACKTRACE"] = "1"
+    if sys.platform == "win32" and not getattr(sys, "frozen", False):
+        # What a driver's library names without a path is not to be found in the current folder.
+        # (A bundle's start has put its own folder in that place.)
+        ctypes.windll.kernel32.SetDllDirectoryW("")
     # With as many threads as cores, another busy program now and then takes a core away, and the
     # other threads spin at the next barrier where they could let it finish. A short spin took
     # 150 ms a token instead of 400 beside busy programs on two cores, and 19.5 instead of 19
@@ -127,7 +138,24 @@ def _set_environment() -> None:
         os.environ["GOMP_SPINCOUNT"] = "3000"
 
 
-def _import_bindings() -> Any:
+def _folder_of_libraries() -> Path:
+    """Where libllama and its parts are: in the runtime that ships, else beside the bindings."""
+    runtime = native_runtime()
+    if runtime is None:
+        spec = importlib.util.find_spec("llama_cpp")
+        if spec is None or not spec.submodule_search_locations:
+            raise ImportError("llama-cpp-python is not installed")
+        return Path(next(iter(spec.submodule_search_locations))).resolve() / "lib"
+    if not (runtime.is_absolute() and (runtime / "lib").is_dir()):
+        raise NotPossibleHere(
+            "Hearth's inference runtime is not there.",
+            f"“{runtime}” is not the full path of a folder with a runtime in it.",
+            "Correct or unset HEARTH_RUNTIME, or install Hearth again.",
+        )
+    return (runtime / "lib").resolve()
+
+
+def _import_bindings(folder: Path) -> Any:
     # The package's __init__ imports its high-level class, and with it NumPy, Jinja and a disk
     # cache: 20 MB and a tenth of a second for nothing. A bare package in its place lets the
     # module of bindings be imported alone.
@@ -139,6 +167,15 @@ def _import_bindings() -> Any:
         package.__path__ = list(spec.submodule_search_locations)
         package.__spec__ = spec
         sys.modules["llama_cpp"] = package
-    from llama_cpp import llama_cpp as bindings
-
+    # Read once, at import. Children must not inherit it: they may be given another runtime.
+    before = os.environ.get(_LIBRARY_PATH)
+    os.environ[_LIBRARY_PATH] = str(folder)
+    try:
+        from llama_cpp import llama_cpp as bindings
+    finally:
+        os.environ.pop(_LIBRARY_PATH)
+        if before is not None:
+            os.environ[_LIBRARY_PATH] = before
+    if Path(bindings._lib._name).resolve().parent != folder:
+        raise ImportError(f"llama.cpp is in this process already, but not from {folder}")
     return bindings
