@@ -11,14 +11,15 @@ from pathlib import Path
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ["GGML_NO_BACKTRACE"] = "1"
-for _name in ("HEARTH_RUNTIME", "HEARTH_CPU_VARIANT", "HEARTH_GPU_MODULES"):
-    os.environ.pop(_name, None)  # the plain build, unless a test says otherwise
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Started in the background of a script: children would inherit deafness to Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import psutil
 import pytest
+
+for _name in ("HEARTH_RUNTIME", "HEARTH_CPU_VARIANT", "HEARTH_GPU_MODULES"):
+    os.environ.pop(_name, None)  # the plain build, unless a test says otherwise
 
 _GRACE_S = 5.0
 
