@@ -35,6 +35,11 @@ class Tokens:
     good: str
     warning: str
     danger: str
+    # Parts of a memory, on `surface`; what is free is `hover`.
+    memory_weights: str
+    memory_context: str
+    memory_compute: str
+    memory_others: str
     # Highlighted code, on `code`.
     syntax_keyword: str
     syntax_string: str
@@ -55,6 +60,7 @@ SURFACES = (
     "accent_soft",
     "code",
 )
+MEMORY = ("memory_weights", "memory_context", "memory_compute", "memory_others")
 TEXTS = ("text", "secondary", "accent", "good", "warning", "danger")
 SYNTAX = tuple(field.name for field in fields(Tokens) if field.name.startswith("syntax_"))
 
@@ -78,6 +84,10 @@ LIGHT = Tokens(
     good="#276C43",
     warning="#8A5B00",
     danger="#B42318",
+    memory_weights="#7A330A",
+    memory_context="#B5581C",
+    memory_compute="#BE8350",
+    memory_others="#8C8378",
     syntax_keyword="#8A3FA0",
     syntax_string="#276C43",
     syntax_number="#8A5B00",
@@ -107,6 +117,10 @@ DARK = Tokens(
     good="#5DBB84",
     warning="#E0A83B",
     danger="#F2766B",
+    memory_weights="#F5A678",
+    memory_context="#D0743F",
+    memory_compute="#9C5C3A",
+    memory_others="#7A7067",
     syntax_keyword="#CF9BE0",
     syntax_string="#8CCB9B",
     syntax_number="#E0A83B",

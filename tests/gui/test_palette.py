@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.gui.palette import DARK, LIGHT, SURFACES, SYNTAX, TEXTS, Tokens, contrast
+from app.gui.palette import DARK, LIGHT, MEMORY, SURFACES, SYNTAX, TEXTS, Tokens, contrast
 
 READABLE = 4.5
 VISIBLE = 3.0
@@ -24,6 +24,12 @@ def test_every_text_is_readable_on_every_surface(tokens: Tokens, text: str, surf
 def test_highlighted_code_is_readable(tokens: Tokens, text: str) -> None:
     for surface in ("code", "surface", "background"):
         assert contrast(getattr(tokens, text), getattr(tokens, surface)) >= READABLE
+
+
+@BOTH
+@pytest.mark.parametrize("part", MEMORY)
+def test_the_parts_of_a_memory_are_visible(tokens: Tokens, part: str) -> None:
+    assert contrast(getattr(tokens, part), tokens.surface) >= VISIBLE
 
 
 @BOTH

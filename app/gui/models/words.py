@@ -1,0 +1,142 @@
+"""A plan in the words of the page: how well it runs, how fast, how much memory.
+
+Pure, any thread. Numbers come from the plan; nothing is decided here that the planner decides.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from PySide6.QtCore import QCoreApplication, QLocale
+
+from app.foundation.units import bytes_text
+from app.planner.memory import MAIN
+from app.planner.plan import Plan, Share
+from app.planner.quality import Tier
+
+translate = QCoreApplication.translate
+Verdict = Literal["well", "tight", "no"]
+
+READING_TOKENS_PER_S = 238 / 60 / 0.75
+"""Silent reading: 238 words a minute (Brysbaert 2019, 190 studies), three quarters of a word a
+token."""
+_SLOW = 6.0
+"""Below this the planner itself calls a model slow (`Wish.least_tokens_per_second`)."""
+_PAGE_TOKENS = 670
+"""A page of 500 words."""
+
+
+def verdict_of(plan: Plan) -> Verdict:
+    """One of the three: a plan that fits but crawls is tight, not well."""
+    if plan.fits == "well" and plan.expected.generated_tokens_per_second < _SLOW:
+        return "tight"
+    return plan.fits
+
+
+def verdict_words(verdict: Verdict) -> str:
+    """The three words of the front."""
+    return {
+        "well": translate("Models", "runs well"),
+        "tight": translate("Models", "tight"),
+        "no": translate("Models", "too big"),
+    }[verdict]
+
+
+def speed_words(tokens_per_second: float) -> str:
+    """Writing against reading: "writes about three times as fast as you read"."""
+    ratio = tokens_per_second / READING_TOKENS_PER_S
+    steps = (
+        (0.3, translate("Models", "writes only a word now and then")),
+        (0.62, translate("Models", "writes about half as fast as you read")),
+        (0.87, translate("Models", "writes a little slower than you read")),
+        (1.3, translate("Models", "writes about as fast as you read")),
+        (1.8, translate("Models", "writes half as fast again as you read")),
+        (2.5, translate("Models", "writes about twice as fast as you read")),
+        (3.5, translate("Models", "writes about three times as fast as you read")),
+        (4.5, translate("Models", "writes about four times as fast as you read")),
+        (7.5, translate("Models", "writes many times faster than you read")),
+    )
+    for most, words in steps:
+        if ratio < most:
+            return words
+    return translate("Models", "writes faster than you could follow")
+
+
+def page_words(tokens_per_second: float, locale: QLocale) -> str:
+    """How long it reads before it answers: the first word of an answer to a page of text."""
+    seconds = _PAGE_TOKENS / max(0.1, tokens_per_second)
+    if seconds < 1.5:
+        return translate("Models", "It reads a page of yours in about a second.")
+    if seconds < 90:
+        return translate("Models", "It reads a page of yours in about {seconds} seconds.").format(
+            seconds=locale.toString(round(seconds))
+        )
+    return translate("Models", "It reads a page of yours in about {minutes} minutes.").format(
+        minutes=locale.toString(round(seconds / 60))
+    )
+
+
+def place_words(share: Share) -> str:
+    """A memory by its plain name."""
+    if share.pool.name == MAIN:
+        return translate("Models", "Memory")
+    return translate("Models", "Graphics memory ({device})").format(device=share.pool.name)
+
+
+def memory_words(plan: Plan) -> str:
+    """What it takes of what is free, in one line."""
+    parts = []
+    for share in plan.memory:
+        if not share.need.total_bytes:
+            continue
+        text = translate("Models", "{need} of {free} free memory")
+        if share.pool.name != MAIN:
+            text = translate("Models", "{need} of {free} free graphics memory")
+        parts.append(
+            text.format(
+                need=bytes_text(share.need.total_bytes), free=bytes_text(share.pool.free_bytes)
+            )
+        )
+    return translate("Models", "needs {parts}").format(
+        parts=translate("Models", " and ").join(parts)
+    )
+
+
+def sentence_of(plan: Plan) -> str:
+    """The one sentence of the front: whether it fits, and how fast it writes."""
+    speed = speed_words(plan.expected.generated_tokens_per_second)
+    short = max((-share.margin_bytes for share in plan.memory), default=0)
+    if plan.fits == "no" and short > 0:
+        return translate(
+            "Models",
+            "It needs {size} more memory than is free here. If it were loaded, the computer "
+            "would become very slow, or the load would fail.",
+        ).format(size=bytes_text(short))
+    if plan.fits == "no":
+        return translate(
+            "Models",
+            "It would take the last of the free memory: the computer would become very slow.",
+        )
+    if plan.fits == "tight":
+        return translate(
+            "Models",
+            "It fits with little to spare, and {speed}. Close other programs if the computer "
+            "gets slow.",
+        ).format(speed=speed)
+    if verdict_of(plan) == "tight":
+        return translate("Models", "It fits, but {speed}.").format(speed=speed)
+    return translate("Models", "It fits with room for your other programs, and {speed}.").format(
+        speed=speed
+    )
+
+
+def quality_words(tier: Tier) -> str:
+    """What a quant keeps of the model, by its published tier."""
+    return {
+        "A": translate("Models", "as good as the full model"),
+        "B": translate("Models", "hardly a difference to the full model"),
+        "C": translate("Models", "a small loss"),
+        "D": translate("Models", "a noticeable loss"),
+        "E": translate("Models", "a clear loss"),
+        "F": translate("Models", "damaged"),
+    }[tier]
