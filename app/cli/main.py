@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import sys
 from collections.abc import Sequence
 from importlib import import_module
 
@@ -67,7 +66,6 @@ def run(command: argparse.Namespace, services: CliServices) -> int:
     output = Output(as_json=getattr(command, "json", False))
     try:
         code = _carried_out(command, services, output)
-        sys.stdout.flush()
     except KeyboardInterrupt:
         output.status("")
         return INTERRUPTED
@@ -89,6 +87,7 @@ def run(command: argparse.Namespace, services: CliServices) -> int:
 def _carried_out(command: argparse.Namespace, services: CliServices, output: Output) -> int:
     try:
         code: int = command.carry_out(command, services, output)
+        output.flush()
     except HearthError as error:
         return output.error(error)
     return code

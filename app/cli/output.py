@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from app.foundation.errors import HearthError, InvalidInput, NotPossibleHere
 
 DONE, FAILED, WRONG_USE, NOT_POSSIBLE, INTERRUPTED = 0, 1, 2, 3, 130
+
+
+class OutputLost(HearthError):
+    """Standard output takes nothing any more; so this one is said on standard error."""
 
 
 class Output:
@@ -25,13 +30,13 @@ class Output:
     def text(self, text: str = "") -> None:
         """A line for people; nothing in JSON mode."""
         if not self.as_json:
-            print(text)
+            _write(f"{text}\n")
 
     def piece(self, text: str) -> None:
         """A piece of streamed text, shown at once; nothing in JSON mode."""
         if not self.as_json:
-            sys.stdout.write(text)
-            sys.stdout.flush()
+            _write(text)
+            self.flush()
 
     def status(self, text: str) -> None:
         """A passing line on a terminal's standard error, overwritten by the next one."""
@@ -49,18 +54,46 @@ class Output:
     def document(self, fields: Mapping[str, Any]) -> None:
         """The one JSON document of a command; nothing in text mode."""
         if self.as_json:
-            print(json.dumps(fields, ensure_ascii=False, indent=2, allow_nan=False))
+            _write(f"{json.dumps(fields, ensure_ascii=False, indent=2, allow_nan=False)}\n")
+
+    def flush(self) -> None:
+        """Have everything written. Raises HearthError where that is not possible."""
+        with _written():
+            sys.stdout.flush()
 
     def error(self, error: HearthError) -> int:
         """Say what went wrong; returns the exit code."""
-        if self.as_json:
-            self.document({"error": error.as_dict()})
-        else:
-            self.status("")
-            print(
-                "\n".join(filter(None, (error.title, error.detail, error.remedy))), file=sys.stderr
-            )
+        try:
+            if self.as_json and not isinstance(error, OutputLost):
+                self.document({"error": error.as_dict()})
+                self.flush()
+                return exit_code(error)
+        except OutputLost as lost:
+            error = lost
+        self.status("")
+        print("\n".join(filter(None, (error.title, error.detail, error.remedy))), file=sys.stderr)
         return exit_code(error)
+
+
+def _write(text: str) -> None:
+    with _written():
+        sys.stdout.write(text)
+
+
+@contextmanager
+def _written() -> Iterator[None]:
+    """Turns a full disk or a broken device at the other end into a sentence."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        silence_broken_pipe()
+        raise OutputLost(
+            "The answer could not be written where you wanted it.",
+            f"The system says: {error.strerror or error}.",
+            "Free some space there, or write it to another place.",
+        ) from error
 
 
 def exit_code(error: HearthError) -> int:

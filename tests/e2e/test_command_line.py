@@ -85,6 +85,27 @@ def test_a_file_is_added_to_the_question(hearth: Hearth, tmp_path: Path) -> None
     assert longer["usage"]["prompt_tokens"] > plain["usage"]["prompt_tokens"]
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize(
+    "words", [("models", "list"), ("models", "list", "--json"), ("plan", "gone.gguf", "--json")]
+)
+def test_output_that_takes_nothing_is_said_and_is_no_fault_of_ours(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "app", "--profile", str(tmp_path / "profile"), *words],
+            cwd=ROOT,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=DEADLINE_S,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"The answer could not be written where you wanted it.")
+    assert b"Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "stdin", "code", "error"),
     [
