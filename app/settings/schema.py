@@ -32,6 +32,20 @@ SECTIONS: Final = (
     Section("window", "Window"),
 )
 
+AUTOMATIC: Final = "automatic"
+_CACHE_TYPES: Final = (
+    Choice(AUTOMATIC, "Automatic"),
+    Choice("f32", "32 bits (f32)"),
+    Choice("f16", "16 bits (f16)"),
+    Choice("bf16", "16 bits (bf16)"),
+    Choice("q8_0", "8 bits (q8_0)"),
+    Choice("q5_1", "5 bits (q5_1)"),
+    Choice("q5_0", "5 bits (q5_0)"),
+    Choice("q4_1", "4 bits (q4_1)"),
+    Choice("q4_0", "4 bits (q4_0)"),
+    Choice("iq4_nl", "4 bits (iq4_nl)"),
+)
+
 THEME: Final = choice(
     "appearance.theme",
     "system",
@@ -124,6 +138,118 @@ GPU_LAYERS: Final = integer(
     unit="layers",
     special="automatic",
 )
+EXPERTS: Final = integer(
+    "performance.n_cpu_moe",
+    -1,
+    (-1, 1024),
+    section="performance",
+    label="Experts on the processor",
+    note="Of models made of experts: in how many layers these stay in main memory.",
+    unit="layers",
+    special="automatic",
+)
+DEVICES: Final = text(
+    "performance.devices",
+    "",
+    section="performance",
+    label="Graphics cards",
+    note="Which cards may be used, by their names in `hearth probe`, with commas between; "
+    "“none” keeps to the processor. Empty is automatic.",
+)
+BATCH: Final = integer(
+    "performance.n_batch",
+    0,
+    (0, 65_536),
+    section="performance",
+    label="Tokens handed over at once",
+    note="How many tokens of a prompt are given to the model together (batch).",
+    step=64,
+    unit="tokens",
+    special="automatic",
+)
+UBATCH: Final = integer(
+    "performance.n_ubatch",
+    0,
+    (0, 65_536),
+    section="performance",
+    label="Tokens computed at once",
+    note="How many of them are computed in one step (ubatch). More is faster on a card, takes "
+    "more memory, and makes Stop act later.",
+    step=32,
+    unit="tokens",
+    special="automatic",
+)
+SEQUENCES: Final = integer(
+    "performance.n_seq_max",
+    0,
+    (0, 64),
+    section="performance",
+    label="Answers at once",
+    note="How many answers may be written, and conversations kept ready, at the same time.",
+    special="automatic",
+)
+CACHE_K: Final = choice(
+    "performance.cache_type_k",
+    AUTOMATIC,
+    _CACHE_TYPES,
+    section="performance",
+    label="Precision of the context's keys",
+    note="How exactly the conversation is kept in memory (type of the K cache). "
+    "Less takes less memory, and not every model bears it.",
+)
+CACHE_V: Final = choice(
+    "performance.cache_type_v",
+    AUTOMATIC,
+    _CACHE_TYPES,
+    section="performance",
+    label="Precision of the context's values",
+    note="The same for the other half of the context (type of the V cache).",
+)
+LOAD_MODE: Final = choice(
+    "performance.load_mode",
+    AUTOMATIC,
+    (
+        Choice(AUTOMATIC, "Automatic"),
+        Choice("mmap", "Map the file"),
+        Choice("none", "Read the file"),
+    ),
+    section="performance",
+    label="How a model file is opened",
+    note="A mapped file opens faster and can be shared; one that is read is never read again.",
+)
+LEAST_SPEED: Final = real(
+    "performance.least_tokens_per_second",
+    6.0,
+    (0.0, 1000.0),
+    section="performance",
+    label="Slowest answer that is bearable",
+    note="What is recommended should write at least this fast; most people read about 6.",
+    step=0.5,
+    unit="tokens/s",
+)
+LEAST_QUALITY: Final = choice(
+    "performance.least_quality",
+    "D",
+    (
+        Choice("A", "A: as the original"),
+        Choice("B", "B: hardly less"),
+        Choice("C", "C: a little less"),
+        Choice("D", "D: noticeably less"),
+        Choice("E", "E: much less"),
+        Choice("F", "F: anything"),
+    ),
+    section="performance",
+    label="Least quality",
+    note="How much a model may lose by being made smaller (quant) and still be recommended.",
+)
+SAVE_POWER: Final = switch(
+    "performance.save_power",
+    True,
+    section="performance",
+    label="Save power on battery",
+    note="On battery fewer processor threads are used: somewhat slower, and the charge lasts "
+    "longer.",
+)
 KEEP_DELETED_DAYS: Final = integer(
     "privacy.keep_deleted_days",
     30,
@@ -153,6 +279,17 @@ OPTIONS: Final[tuple[Option[Any], ...]] = (
     THREADS,
     CONTEXT,
     GPU_LAYERS,
+    EXPERTS,
+    DEVICES,
+    BATCH,
+    UBATCH,
+    SEQUENCES,
+    CACHE_K,
+    CACHE_V,
+    LOAD_MODE,
+    LEAST_SPEED,
+    LEAST_QUALITY,
+    SAVE_POWER,
     KEEP_DELETED_DAYS,
     SIDEBAR_VISIBLE,
 )

@@ -10,13 +10,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt, QTimer, Signal
-from PySide6.QtGui import QFocusEvent, QHideEvent, QWheelEvent
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, QPoint, Qt, QTimer, Signal
+from PySide6.QtGui import QAction, QFocusEvent, QHideEvent, QWheelEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
     QDoubleSpinBox,
     QHBoxLayout,
     QLineEdit,
+    QMenu,
     QPlainTextEdit,
     QPushButton,
     QSpinBox,
@@ -25,13 +26,14 @@ from PySide6.QtWidgets import (
 )
 
 from app.gui import theme
-from app.gui.widgets.buttons import IconButton
+from app.gui.widgets.buttons import IconButton, TextButton
 from app.gui.widgets.switch import Switch
 from app.settings.option import Option
 
 TYPING_PAUSE_MS = 600
 _NUMBER_PX = 168
 _TEXT_PX = 96
+_SIDE_BY_SIDE_CHARS = 24
 
 
 def words(text: str) -> str:
@@ -92,6 +94,41 @@ class ChoiceControl(OptionControl):
         self._buttons[value].setChecked(True)
 
     def _clicked(self, value: str) -> None:
+        self.chosen.emit(value)
+
+
+class ManyChoicesControl(OptionControl):
+    """More values than stand side by side: the one in use, and a menu of all."""
+
+    def __init__(self, option: Option[Any], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._label = words(option.label)
+        self.menu = QMenu(self)
+        self.button = TextButton("", icon="chevron-down")
+        self.menu.setLayoutDirection(self.button.layoutDirection())
+        self.button.setLayoutDirection(Qt.LayoutDirection.RightToLeft)  # the arrow after the words
+        self.button.clicked.connect(self._open)
+        self._actions: dict[str, QAction] = {}
+        for choice in option.choices:
+            action = QAction(words(choice.label), self.menu)
+            action.setCheckable(True)
+            action.triggered.connect(partial(self._clicked, choice.value))
+            self.menu.addAction(action)
+            self._actions[choice.value] = action
+        _alone(self, self.button)
+
+    def show_value(self, value: Any) -> None:
+        for each, action in self._actions.items():
+            action.setChecked(each == value)
+        text = self._actions[value].text()
+        self.button.setText(f" {text}")
+        self.button.setAccessibleName(f"{self._label}: {text}")
+
+    def _open(self) -> None:
+        self.menu.popup(self.button.mapToGlobal(QPoint(0, self.button.height() + 2)))
+
+    def _clicked(self, value: str) -> None:
+        self.show_value(value)
         self.chosen.emit(value)
 
 
@@ -201,6 +238,8 @@ class TextControl(OptionControl):
 
 def control_for(option: Option[Any]) -> OptionControl:
     """The control that an option of this kind is changed with."""
+    if sum(len(choice.label) for choice in option.choices) > _SIDE_BY_SIDE_CHARS:
+        return ManyChoicesControl(option)
     makers: dict[str, Callable[[Option[Any]], OptionControl]] = {
         "switch": SwitchControl,
         "choice": ChoiceControl,
