@@ -6,6 +6,7 @@ Starts the engine thread at the first load. Every accepted request ends in exact
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -24,8 +25,10 @@ from app.engine.messages import (
     Load,
     LoadedModel,
     LoadSettings,
+    Look,
     Submit,
     Unload,
+    UseThreads,
 )
 from app.engine.model import Leases, Vocabulary
 from app.foundation.cancellation import Cancellation
@@ -82,6 +85,18 @@ class EngineClient:
         """Cancel all requests and free the model, also one that is being loaded."""
         future: Future[None] = Future()
         self._enqueue(Unload(future))
+        return future
+
+    def use_threads(self, n_threads: int) -> None:
+        """Compute with so many threads from now on, as power or other programs allow."""
+        with contextlib.suppress(EngineDead):
+            self._enqueue(UseThreads(n_threads))
+
+    def device_memory(self) -> Future[dict[str, int]]:
+        """What is free on each device, by its driver; for engines with a model on one, whose
+        driver runs already. Answered between two steps; raises EngineDead."""
+        future: Future[dict[str, int]] = Future()
+        self._enqueue(Look(future))
         return future
 
     def snapshot(self) -> EngineSnapshot:

@@ -61,6 +61,10 @@ class Context:
             return Decoded.NO_SPACE
         return Decoded.STOPPED if code == 2 else Decoded.FAILED
 
+    def use_threads(self, n_threads: int) -> None:
+        """Compute with so many threads from now on, reading and writing alike."""
+        self.handle.library.api.llama_set_n_threads(self.handle.pointer, n_threads, n_threads)
+
     def length(self, sequence_id: int) -> int:
         """How many tokens the sequence holds."""
         return int(self._last(self.handle.memory, sequence_id)) + 1

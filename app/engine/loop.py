@@ -11,6 +11,7 @@ import os
 import time
 from concurrent.futures import Future, InvalidStateError
 from pathlib import Path
+from typing import Any
 
 from app.engine.context import Context
 from app.engine.inbox import Inbox
@@ -24,11 +25,14 @@ from app.engine.messages import (
     LoadCancelled,
     LoadedModel,
     LoadSettings,
+    Look,
     Submit,
     Unload,
+    UseThreads,
 )
 from app.engine.model import Leases, Model
 from app.engine.native import Library, open_library
+from app.engine.native.devices import devices
 from app.engine.step import Stepper, refuse
 from app.foundation.errors import (
     EngineDead,
@@ -37,6 +41,7 @@ from app.foundation.errors import (
     ModelError,
     ModelNotFound,
 )
+from app.foundation.priority import give_way, has_few_cores
 
 logger = logging.getLogger(__name__)
 
@@ -66,6 +71,8 @@ class EngineLoop:
     def run(self) -> None:
         """The body of the engine thread."""
         try:
+            if has_few_cores():
+                give_way()
             while not self._is_closing:
                 stepper = self._stepper
                 self._taken = self._inbox.take(wait=stepper is None or stepper.is_idle)
@@ -107,6 +114,11 @@ class EngineLoop:
             if command.future.set_running_or_notify_cancel():
                 self._unload()
                 command.future.set_result(None)
+        elif isinstance(command, UseThreads):
+            if self._stepper is not None:
+                self._stepper.use_threads(command.n_threads)
+        elif isinstance(command, Look):
+            _look(command)
         else:
             self._is_closing = True
 
@@ -280,11 +292,28 @@ def _facts(model: Model, context: Context, settings: LoadSettings, load_ms: floa
     )
 
 
+def _look(command: Look) -> None:
+    if not command.future.set_running_or_notify_cancel():
+        return
+    try:
+        found = devices(open_library())
+    except Exception as error:  # noqa: BLE001 - the caller's to say; the engine goes on
+        command.future.set_exception(error)
+        return
+    command.future.set_result(
+        {
+            device["name"]: min(device["free_bytes"], device["total_bytes"])
+            for device in found
+            if device["kind"] != "cpu"
+        }
+    )
+
+
 def _reject(command: Command, refusal: EngineDead) -> None:
     if isinstance(command, Submit):
         refuse(command, refusal)
-    elif isinstance(command, (Load, Unload)):
-        future: Future[LoadedModel] | Future[None] = command.future
+    elif isinstance(command, (Load, Unload, Look)):
+        future: Future[Any] = command.future
         try:
             future.set_exception(refusal)
         except InvalidStateError:

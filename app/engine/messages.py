@@ -209,4 +209,18 @@ class Close:
     """Cancel everything, free everything, end the thread."""
 
 
-Command = Load | Submit | Cancel | Unload | Close
+@dataclass(frozen=True, slots=True)
+class UseThreads:
+    """Compute with so many threads from the next step on; without a model nothing happens."""
+
+    n_threads: int
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Ask the drivers how much is free on each device: ggml's name → bytes."""
+
+    future: Future[dict[str, int]]
+
+
+Command = Load | Submit | Cancel | Unload | UseThreads | Look | Close

@@ -118,6 +118,10 @@ class Stepper:
         if plan.chunks:
             self._evaluate(plan.chunks)
 
+    def use_threads(self, n_threads: int) -> None:
+        """Compute with so many threads from the next decode on."""
+        self._context.use_threads(n_threads)
+
     def check_integrity(self) -> None:
         """Raise AssertionError where our books and the native memory disagree."""
         self.scheduler.check_integrity()

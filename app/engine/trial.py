@@ -7,6 +7,7 @@ the verdict.
 from __future__ import annotations
 
 import math
+import statistics
 import time
 from collections.abc import Callable
 from typing import Any
@@ -15,27 +16,44 @@ from app.engine.context import Context, Decoded
 from app.engine.dry_run import measure, refused
 from app.engine.messages import LoadSettings
 from app.engine.model import Model
-from app.engine.native import AbortFlag, open_library
+from app.engine.native import AbortFlag, Library, open_library
+from app.engine.native.devices import devices
 from app.foundation.errors import LoadFailed
+from app.foundation.others import OthersBusy
+from app.foundation.priority import give_way, go_first, has_few_cores
 
 JsonObject = dict[str, Any]
 
-_MAX_TOKENS = 8
+_MAX_TOKENS = 16
 _PROGRESS_S = 0.1
+_AGAIN_S = 1.0
+"""A prompt that took less is read twice, and the second time counts."""
+_TUNING_S = 1.2
+"""What timing the numbers of threads may take in all."""
+_TUNING_ROUNDS = 2
+_FEWEST_TOKENS, _MOST_TOKENS = 2, 12
+_CLEARLY = 1.03
+"""Another number of threads must be so many times faster to be taken."""
 
 
 def answer(request: JsonObject, progress: Callable[[JsonObject], None]) -> JsonObject:
     """`request["settings"]` are the fields of LoadSettings; progress is `{"fraction": 0…1}`.
 
     Answers `ok` and `measured`: `devices` as of the child "dry-run", `process_bytes` that the
-    load and a full prompt added to this process, `load_ms`, and both speeds in tokens/s.
-    Raises LoadFailed, NotEnoughMemory or ModelUnsupported with what llama.cpp says, or with
-    what came out wrong.
+    load and a full prompt added to this process, `devices_taken` (ggml's name → bytes less
+    free), `load_ms`, both speeds in tokens/s, `others_busy_cores`, and, with
+    `request["tune_threads"]`, `thread_speeds` (number of threads → tokens/s) and the best
+    number, `n_threads`. Raises LoadFailed, NotEnoughMemory or ModelUnsupported with what
+    llama.cpp says, or with what came out wrong.
     """
     settings = LoadSettings.of(request["settings"])
     settings.check()
+    go_first()
+    if has_few_cores():
+        give_way()
     library = open_library()
     library.log.clear()
+    others, free_before = OthersBusy(), _free(library, settings)
     before_bytes, began_s = _process_bytes(), time.perf_counter()
     report = _Reporter(progress)
     try:
@@ -50,12 +68,19 @@ def answer(request: JsonObject, progress: Callable[[JsonObject], None]) -> JsonO
         try:
             load_ms = (time.perf_counter() - began_s) * 1e3
             speeds = _answered(model, context, settings)
+            free_after = _free(library, settings)
             measured = {
                 **measure(context.handle),
                 "process_bytes": _process_bytes() - before_bytes,
+                "devices_taken": {
+                    name: free_before[name] - free_after[name] for name in free_after
+                },
                 "load_ms": load_ms,
                 **speeds,
+                "others_busy_cores": others.cores(),
             }
+            if request.get("tune_threads") and settings.n_threads > 1:
+                measured |= _tuned(model, context, settings.n_threads)
         finally:
             context.close()
     finally:
@@ -84,13 +109,52 @@ def _answered(model: Model, context: Context, settings: LoadSettings) -> dict[st
     n_vocab = model.vocabulary.n_vocab
     prompt = [(7 * index + 1) % n_vocab for index in range(n_prompt)]
     token, reading_s = _next(model, context, prompt, 0)
-    writing_s = 0.0
+    if reading_s < _AGAIN_S:
+        # The first time also brings the file's pages in and builds the graph.
+        context.clear(0)
+        token, again_s = _next(model, context, prompt, 0)
+        reading_s = min(reading_s, again_s)
+    steps_s = []
     for position in range(n_prompt, n_prompt + _MAX_TOKENS):
         token, step_s = _next(model, context, [token], position)
-        writing_s += step_s
+        steps_s.append(step_s)
     return {
         "prompt_tokens_per_second": n_prompt / reading_s,
-        "generated_tokens_per_second": _MAX_TOKENS / writing_s,
+        "generated_tokens_per_second": 1 / statistics.median(steps_s),
+    }
+
+
+def _tuned(model: Model, context: Context, n_threads: int) -> dict[str, Any]:
+    """Write a few tokens with n, n - 1 and n / 2 threads, in turns, and keep the best.
+
+    The fastest token of each is compared: other programs only ever make one slower.
+    """
+    numbers = sorted({n_threads, max(1, n_threads - 1), max(1, n_threads // 2)}, reverse=True)
+    best_s: dict[int, float] = {}
+    n_tokens = _FEWEST_TOKENS
+    began_s = time.perf_counter()
+    for round_number in range(_TUNING_ROUNDS):
+        for number in numbers:
+            if time.perf_counter() - began_s > _TUNING_S:
+                break
+            context.use_threads(number)
+            context.clear(0)
+            _next(model, context, [1], 0)  # the threads are started here
+            for position in range(1, 1 + n_tokens):
+                step_s = _next(model, context, [1], position)[1]
+                best_s[number] = min(best_s.get(number, step_s), step_s)
+        share_s = _TUNING_S / (2 * len(numbers))
+        n_tokens = max(_FEWEST_TOKENS, min(_MOST_TOKENS, int(share_s / max(best_s.values()))))
+        if round_number == 0 and n_tokens == _FEWEST_TOKENS:
+            break
+    context.use_threads(n_threads)
+    chosen = n_threads
+    for number, step_s in best_s.items():
+        if step_s * _CLEARLY < best_s[chosen]:
+            chosen = number
+    return {
+        "n_threads": chosen,
+        "thread_speeds": {str(number): 1 / step_s for number, step_s in best_s.items()},
     }
 
 
@@ -113,6 +177,13 @@ def _next(model: Model, context: Context, tokens: list[int], position: int) -> t
             "Download the model again, or run it on the processor only.",
         )
     return max(range(len(logits)), key=logits.__getitem__), took_s
+
+
+def _free(library: Library, settings: LoadSettings) -> dict[str, int]:
+    """Bytes free on the devices, by their drivers; none is asked if none is used."""
+    if not settings.uses_gpu:
+        return {}
+    return {each["name"]: each["free_bytes"] for each in devices(library) if each["kind"] != "cpu"}
 
 
 def _process_bytes() -> int:
