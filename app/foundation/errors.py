@@ -15,6 +15,10 @@
     │   └── ContextExceeded         context_length_exceeded
     ├── EngineDead                  engine_dead             no request is served until a restart
     ├── ChildFailed                 child_failed            a helper process died or took too long
+    ├── CatalogueInvalid            catalogue_invalid       a catalogue file says what it may not
+    ├── NetworkError                network_error           nothing came back, or not what was asked
+    │   ├── Offline                 offline                 the offline switch is on
+    │   └── HostRefused             host_refused            an address that Hearth does not ask
     └── StorageError                storage_error
         ├── StorageFull             storage_full
         ├── StorageReadOnly         storage_read_only
@@ -146,6 +150,30 @@ class ChildFailed(HearthError):
     """A child process died, overran its deadline, or answered nonsense."""
 
     code = "child_failed"
+
+
+class CatalogueInvalid(HearthError):
+    """A catalogue of models breaks its schema; the sentence says where."""
+
+    code = "catalogue_invalid"
+
+
+class NetworkError(HearthError):
+    """A connection failed, or brought something other than what was asked for."""
+
+    code = "network_error"
+
+
+class Offline(NetworkError):
+    """The offline switch is on: nothing was tried."""
+
+    code = "offline"
+
+
+class HostRefused(NetworkError):
+    """The address is none of those that Hearth may ask; no name was looked up."""
+
+    code = "host_refused"
 
 
 class StorageError(HearthError):

@@ -128,13 +128,18 @@ def storage_error(error: OSError, where: Path) -> StorageError:
 
 
 def resource(*parts: str) -> Path:
-    """A file that ships with Hearth, in a checkout, an installed wheel or a bundle alike."""
+    """A file that ships with Hearth, in a checkout, an installed wheel or a bundle alike.
+
+    The catalogue, `models.toml`, lies beside the other resources once Hearth is packed.
+    """
     bundle = getattr(sys, "_MEIPASS", None)
     if bundle is not None:
         return Path(bundle, "resources", *parts)
     installed = _PACKAGE / "_resources"
     if installed.is_dir():
         return installed.joinpath(*parts)
+    if parts == ("models.toml",):
+        return _PACKAGE.parent.joinpath(*parts)
     return _PACKAGE.parent.joinpath("resources", *parts)
 
 

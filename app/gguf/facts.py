@@ -20,6 +20,9 @@ CELL_PAD = 256  # cells of a context are padded to this (llama-context.cpp, -kv-
 _BLOCK = re.compile(r"(?:enc\.|dec\.)?blk\.(\d+)\.(.+)\Z")
 #: Tensors of the input and output layers (LLM_TENSOR_INFOS); all others belong to layers.
 _INPUT = ("token_embd.", "position_embd.", "token_types.", "per_layer_token_embd.")
+#: llama.cpp makes the output of these from the input's weights before it has those: they are
+#: held twice on the processor too (src/models/gemma3n.cpp and gemma4.cpp).
+_HELD_TWICE = frozenset({"gemma3n", "gemma4"})
 _OUTPUT = ("output", "cls", "dense_2", "dense_3", "enc.output_norm", "dec.output_norm", "d2t")
 
 
@@ -65,7 +68,8 @@ class ModelFacts:
 
     @property
     def weight_bytes(self) -> int:
-        """Bytes of all tensors that are loaded, a tied output counted once."""
+        """Bytes of all tensors that are loaded; a tied output counts once, unless llama.cpp
+        always holds it twice."""
         return self.input_bytes + sum(self.layer_bytes) + self.output_bytes
 
     @property
@@ -223,7 +227,11 @@ def _weights(header: Header, n_layers: int) -> _Weights:
         else:
             split.layers[0] += tensor.n_bytes
     if "output.weight" not in header.by_name and "token_embd.weight" in header.by_name:
-        split.tied = header.by_name["token_embd.weight"].n_bytes
+        n_bytes = header.by_name["token_embd.weight"].n_bytes
+        if header.architecture in _HELD_TWICE:
+            split.output += n_bytes
+        else:
+            split.tied = n_bytes
     return split
 
 
