@@ -1,0 +1,1 @@
+"""Machines as files, and what the planner says for each of them."""
