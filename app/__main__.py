@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 
 CHILDREN = {
-    "devices": "app.engine.probe",
+    "cards": "app.hardware.find_cards",
+    "disk": "app.hardware.disk",
     "dry-run": "app.engine.dry_run",
+    "probe": "app.engine.probe",
     "template": "app.templates.child",
     "trial": "app.engine.trial",
     "window": "app.gui.trial",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 
@@ -15,8 +16,9 @@ from app.foundation.children import run_child
 from app.foundation.errors import HearthError
 from app.foundation.paths import write_problem
 from app.foundation.units import bytes_text
-from app.hardware.probe import ask_runtime, memory
-from app.hardware.profile import Unknown
+from app.hardware.ledger import Entry
+from app.hardware.probe import find_processor, find_runtime, ledger_of, memory
+from app.hardware.profile import Device, Unknown
 
 _WINDOW_DEADLINE_S = 30.0
 _LITTLE_DISK_BYTES = 1_000_000_000
@@ -93,8 +95,46 @@ def _built_in(runtime: Runtime) -> Check:
 
 
 def _runtime(runtime: Runtime) -> Check:
-    found = ask_runtime()
-    return Check("llama.cpp", True, f"{found['runtime']}; {' '.join(found['features'])}")
+    found = find_processor(runtime.profile.root, anew=True)
+    if isinstance(found, Unknown):
+        return Check("llama.cpp", False, found.reason, "Install Hearth again.")
+    speed = f"{found.core_flops / 1e9:.0f} billion operations/s a core"
+    reading = f"memory is read at {bytes_text(round(found.bandwidth_bytes_per_s))}/s"
+    words = f"{found.runtime}; variant {found.variant} ({' '.join(found.features)})"
+    return Check("llama.cpp", True, f"{words}; {speed}; {reading}")
+
+
+def _devices(runtime: Runtime) -> Check:
+    found = find_runtime(runtime.profile.root)
+    if isinstance(found.devices, Unknown):
+        return Check("Graphics", False, found.devices.reason, "Install Hearth again.")
+    words = [_device_words(device) for device in found.devices if device.kind != "cpu"]
+    words += [f"{double.name} is {device.name} again" for double, device in found.left_out]
+    return Check("Graphics", True, "; ".join(words) or "none that this llama.cpp build can use")
+
+
+def _device_words(device: Device) -> str:
+    free, total = bytes_text(device.free_bytes), bytes_text(device.total_bytes)
+    driver = f", driver {device.driver}" if isinstance(device.driver, str) else ""
+    card = f"{device.name}: {device.description}{driver}"
+    return f"{card}, {free} free of {total}, {device.verdict}"
+
+
+def _tried(runtime: Runtime) -> Check:
+    """What is not tried again. A variant that does not run has others in its place."""
+    bad = [entry for entry in ledger_of(runtime.profile.root).entries() if entry.is_bad]
+    if not bad:
+        return Check("Hardware tests", True, "none went wrong")
+    well = all(entry.key.kind in ("variant", "disk") for entry in bad)
+    remedy = "Update the graphics driver if it is an old one, then: hearth doctor --retry"
+    return Check("Hardware tests", well, "; ".join(map(_entry_words, bad)), remedy)
+
+
+def _entry_words(entry: Entry) -> str:
+    kind = {"variant": "processor variant", "module": "graphics module", "device": "device"}
+    name = f"{kind.get(entry.key.kind, entry.key.kind)} {entry.key.name}".strip()
+    day = time.strftime("%Y-%m-%d", time.localtime(entry.since_s))
+    return f"{name} is not used since {day}: {entry.why}"
 
 
 def _window(runtime: Runtime) -> Check:
@@ -118,6 +158,8 @@ _CHECKS: tuple[tuple[str, Callable[[Runtime], Check]], ...] = (
     ("Memory", _memory),
     ("Built-in model", _built_in),
     ("llama.cpp", _runtime),
+    ("Graphics", _devices),
+    ("Hardware tests", _tried),
     ("Last native fault", _last_crash),
     ("Window", _window),
 )

@@ -118,7 +118,8 @@ class WindowServices:
             after_first_paint=self._after_first_paint,
             first_load=self._first_load,
             machine_facts=lambda: _soon("machine-facts", self._machine_facts),
-            runtime_facts=lambda: _soon("runtime-facts", _runtime_facts),
+            runtime_facts=lambda: _soon("runtime-facts", self._runtime_facts),
+            planning=lambda: runtime.planning,
             restore_backup=None if backup is None else lambda: self._restore(backup),
             close_steps=[
                 CloseStep("sentinels", self._ends_well),
@@ -173,15 +174,17 @@ class WindowServices:
         lines = probe(self.runtime.profile.root).lines()
         return [Fact(label, text, in_brief=label in _IN_BRIEF) for label, text in lines]
 
+    def _runtime_facts(self) -> Sequence[Fact]:
+        from app.hardware.probe import find_processor
+        from app.hardware.profile import Unknown
 
-def _runtime_facts() -> Sequence[Fact]:
-    from app.hardware.probe import ask_runtime
-
-    found = ask_runtime()
-    return [
-        Fact("llama.cpp", str(found["runtime"])),
-        Fact("Instruction sets in use", " ".join(found["features"])),
-    ]
+        found = find_processor(self.runtime.profile.root)
+        if isinstance(found, Unknown):
+            return [Fact("llama.cpp", f"does not work: {found.reason}")]
+        return [
+            Fact("llama.cpp", f"{found.runtime}, variant {found.variant}"),
+            Fact("Instruction sets in use", " ".join(found.features)),
+        ]
 
 
 def _soon(name: str, work: Callable[[], T]) -> Future[T]:

@@ -25,16 +25,17 @@ def processor_model(root: Path) -> str | Unknown:
     return Unknown("/proc/cpuinfo names no model")
 
 
-def performance_cores(root: Path) -> int | None:
-    """Physical cores of the fastest kind; None where all are alike.
+def core_kinds(root: Path) -> tuple[int, int] | None:
+    """Physical cores of the fast kinds and of the slowest one; None where all are alike.
 
     Intel hybrids list their kinds in /sys/devices/cpu_core and cpu_atom; Arm gives each
     processor a `cpu_capacity`.
     """
     cpus = root / "sys/devices/system/cpu"
-    listed = _read(root / "sys/devices/cpu_core/cpus")
-    if listed is not None and (root / "sys/devices/cpu_atom").exists():
-        return len({_core_of(cpus, number) for number in parse_list(listed)})
+    fast = _read(root / "sys/devices/cpu_core/cpus")
+    slow = _read(root / "sys/devices/cpu_atom/cpus")
+    if fast is not None and slow is not None:
+        return _cores(cpus, fast), _cores(cpus, slow)
     capacities = {
         path.parent.name: int(text)
         for path in cpus.glob("cpu[0-9]*/cpu_capacity")
@@ -43,8 +44,12 @@ def performance_cores(root: Path) -> int | None:
     if len(set(capacities.values())) < 2:
         return None
     # The middle cores of a three-tier Arm chip do the work too: all but the slowest count.
-    slowest = min(capacities.values())
-    return sum(capacity > slowest for capacity in capacities.values())
+    n_slow = list(capacities.values()).count(min(capacities.values()))
+    return len(capacities) - n_slow, n_slow
+
+
+def _cores(cpus: Path, listed: str) -> int:
+    return len({_core_of(cpus, number) for number in parse_list(listed)})
 
 
 def _core_of(cpus: Path, number: int) -> tuple[str, str]:

@@ -1,19 +1,27 @@
-"""Finds the facts. May block for a second: call it off the GUI thread. Decides nothing.
+"""Finds the facts. May block for seconds the first time: call it off the GUI thread.
 
-What needs llama.cpp is asked of a child by name, so that a driver may die there.
+Decides nothing. What may die is asked of children (`stages`, `cards`, `disk`), and what they
+measured is kept in the ledger; free memory is always asked anew.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import functools
+import math
 import os
 import platform
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from app.foundation.children import run_child
 from app.foundation.errors import HearthError
+from app.foundation.paths import Profile
 from app.hardware import linux, macos, windows
+from app.hardware.cards import Card
+from app.hardware.find_cards import driver_stamp
+from app.hardware.ledger import Key, Ledger
 from app.hardware.profile import (
     Device,
     Disk,
@@ -24,36 +32,100 @@ from app.hardware.profile import (
     Unknown,
     known,
 )
+from app.hardware.runtime import runtime_stamp
+from app.hardware.stages import Choice, Computing, Found, Place, Stages, choice
 
 T = TypeVar("T")
 
-_DEVICES_DEADLINE_S = 15.0
+_CARDS_DEADLINE_S = 10.0
+_DISK_DEADLINE_S = 15.0
 _ROOT = Path("/")
 
 
 def probe(
-    profile_folder: Path, *, runtime: dict[str, Any] | Unknown | None = None
+    profile_folder: Path, *, runtime: Found | Unknown | None = None, anew: bool = False
 ) -> MachineProfile:
     """Everything that can be found out about this machine now.
 
-    `runtime` is what `ask_runtime` answered, or why it was not asked; None asks it.
+    `runtime` is what `find_runtime` found, or why it is not asked; None asks it. `anew`
+    measures again what is known already.
     """
     if runtime is None:
-        runtime = _asked(ask_runtime)
+        runtime = find_runtime(profile_folder, anew=anew)
+    if isinstance(runtime, Unknown):
+        runtime = Found(runtime, runtime)
+    devices, computing = runtime.devices, runtime.processor
+    main = dataclasses.replace(
+        memory(),
+        bandwidth_bytes_per_s=(
+            computing if isinstance(computing, Unknown) else computing.bandwidth_bytes_per_s
+        ),
+        is_unified=is_unified(devices),
+    )
     return MachineProfile(
         system=_asked(system_name),
         architecture=_asked(platform.machine),
         processor=_processor(runtime),
-        memory=memory(),
-        devices=runtime if isinstance(runtime, Unknown) else _devices(runtime["devices"]),
-        disk=_disk(profile_folder),
+        memory=main,
+        devices=devices,
+        disk=_disk(profile_folder, anew=anew),
         power=_asked_power(),
     )
 
 
-def ask_runtime() -> dict[str, Any]:
-    """What llama.cpp says of devices and instruction sets, from a child process."""
-    return run_child("devices", {}, deadline_s=_DEVICES_DEADLINE_S)
+def find_runtime(profile_folder: Path, *, anew: bool = False) -> Found:
+    """What llama.cpp can compute on here, by stages in children."""
+    return Stages(ledger_of(profile_folder), place()).find(find_cards, anew=anew)
+
+
+def find_processor(profile_folder: Path, *, anew: bool = False) -> Computing | Unknown:
+    """What the processor computes with, and how fast; no driver is started for it."""
+    return Stages(ledger_of(profile_folder), place()).processor(anew=anew)
+
+
+def chosen(profile_folder: Path) -> Choice:
+    """The CPU variant and GPU modules to compute with, without starting a driver.
+
+    From the ledger where it knows; else the processor's stage runs, which takes a second.
+    """
+    ledger, here = ledger_of(profile_folder), place()
+    found = choice(ledger, here)
+    if found is not None and found.variant:
+        return found
+    processor = find_processor(profile_folder)
+    return Choice("" if isinstance(processor, Unknown) else processor.variant, ())
+
+
+@functools.cache
+def ledger_of(profile_folder: Path) -> Ledger:
+    """The one ledger of a profile in this process."""
+    return Ledger(Profile(profile_folder).state)
+
+
+def find_cards() -> list[Card]:
+    """The system's graphics cards, from a child; none where it fails."""
+    try:
+        found = run_child("cards", {}, deadline_s=_CARDS_DEADLINE_S)
+        return [Card(**item) for item in found["cards"]]
+    except (HearthError, KeyError, TypeError):
+        return []
+
+
+def place() -> Place:
+    """What results hold for here, and what a test may use."""
+    cores = _core_counts()
+    fast = known(cores[0], None) or known(cores[2], 1) or 1
+    usable = min(fast, known(_usable_cores(), 1))
+    quota = known(_quota(), None)
+    n_threads = max(1, usable if quota is None else min(usable, math.ceil(quota)))
+    main = memory()
+    return Place(
+        runtime=runtime_stamp(),
+        processor=f"{known(_model(), platform.machine())}, {n_threads} cores",
+        drivers=str(known(_asked(driver_stamp), "")),
+        n_threads=n_threads,
+        available_bytes=known(main.available_bytes, 0),
+    )
 
 
 def system_name() -> str:
@@ -76,44 +148,62 @@ def memory() -> Memory:
     virtual = _asked(psutil.virtual_memory)
     if isinstance(virtual, Unknown):
         return Memory(virtual, virtual, None)
+    available = virtual.available
+    if platform.system() == "Darwin":
+        available = known(_asked(lambda: macos.available_bytes(virtual.total)), None) or available
     limit = _asked(lambda: linux.memory_limit(_ROOT)) if platform.system() == "Linux" else None
     if limit is None or isinstance(limit, Unknown):
-        return Memory(virtual.total, virtual.available, limit)
+        return Memory(virtual.total, available, limit)
     most, used = limit
-    available = min(virtual.available, max(0, most - used))
+    available = min(available, max(0, most - used))
     return Memory(virtual.total, available, most if most < virtual.total else None)
 
 
-def _processor(runtime: dict[str, Any] | Unknown) -> Processor:
+def is_unified(devices: tuple[Device, ...] | Unknown) -> bool:
+    """Whether a graphics device that may be used works in main memory."""
+    able = [] if isinstance(devices, Unknown) else [d for d in devices if not d.is_rejected]
+    is_apple = platform.system() == "Darwin" and platform.machine() == "arm64"
+    return any(d.kind == "igpu" or (d.kind == "gpu" and is_apple) for d in able)
+
+
+def _processor(runtime: Found) -> Processor:
     import psutil
 
-    physical = _asked(lambda: psutil.cpu_count(logical=False))
-    model, fast, quota = _asked_system()
+    fast, slow, physical = _core_counts()
+    computing = runtime.processor
     return Processor(
-        model=model,
+        model=_model(),
         logical_cores=_count(_asked(lambda: psutil.cpu_count(logical=True))),
         physical_cores=_count(physical),
         performance_cores=_count(known(fast, None) or physical),
         usable_cores=_usable_cores(),
-        quota_cores=quota,
-        instruction_sets=(
-            runtime if isinstance(runtime, Unknown) else tuple(map(str, runtime["features"]))
-        ),
+        quota_cores=_quota(),
+        instruction_sets=computing if isinstance(computing, Unknown) else computing.features,
+        efficiency_cores=slow,
+        variant=computing if isinstance(computing, Unknown) else computing.variant,
+        core_flops=computing if isinstance(computing, Unknown) else computing.core_flops,
     )
 
 
-def _asked_system() -> tuple[str | Unknown, int | Unknown | None, float | Unknown | None]:
-    """The processor's name, its fast cores, and the processor time granted."""
-    kind = platform.system()
-    if kind == "Linux":
-        return (
-            _asked(lambda: linux.processor_model(_ROOT)),
-            _asked(lambda: linux.performance_cores(_ROOT)),
-            _asked(lambda: linux.processor_quota(_ROOT)),
-        )
-    if kind == "Darwin":
-        return _asked(macos.processor_model), _asked(macos.performance_cores), None
-    return _asked(windows.processor_model), _asked(windows.performance_cores), None
+def _core_counts() -> tuple[int | Unknown | None, int | Unknown, int | Unknown | None]:
+    """Fast cores (None: all are alike), slow ones, and physical ones in all."""
+    import psutil
+
+    find = {"Linux": lambda: linux.core_kinds(_ROOT), "Darwin": macos.core_kinds}
+    kinds = _asked(find.get(platform.system(), windows.core_kinds))
+    physical = _asked(lambda: psutil.cpu_count(logical=False))
+    if isinstance(kinds, Unknown):
+        return kinds, kinds, physical
+    return (None, 0, physical) if kinds is None else (*kinds, physical)
+
+
+def _model() -> str | Unknown:
+    find = {"Linux": lambda: linux.processor_model(_ROOT), "Darwin": macos.processor_model}
+    return _asked(find.get(platform.system(), windows.processor_model))
+
+
+def _quota() -> float | Unknown | None:
+    return _asked(lambda: linux.processor_quota(_ROOT)) if platform.system() == "Linux" else None
 
 
 def _usable_cores() -> int | Unknown:
@@ -126,17 +216,34 @@ def _count(number: int | Unknown | None) -> int | Unknown:
     return Unknown("the system does not say") if number is None else number
 
 
-def _devices(found: list[dict[str, Any]]) -> tuple[Device, ...]:
-    return tuple(Device(**item) for item in found)
-
-
-def _disk(folder: Path) -> Disk:
+def _disk(folder: Path, *, anew: bool) -> Disk:
     import psutil
 
     usage = _asked(lambda: psutil.disk_usage(str(_existing(folder))))
     if isinstance(usage, Unknown):
-        return Disk(usage, usage)
-    return Disk(usage.total, usage.free)
+        return Disk(usage, usage, usage)
+    return Disk(usage.total, usage.free, _asked(lambda: _disk_speed(folder, anew=anew)))
+
+
+def _disk_speed(folder: Path, *, anew: bool) -> float:
+    """Measured once for a disk. Raises where it cannot be."""
+    state = Profile(folder).state
+    if not state.is_dir():
+        raise FileNotFoundError("the profile folder is not there yet")
+    ledger, key = ledger_of(folder), Key("disk", str(os.stat(state).st_dev), "")
+    entry = ledger.get(key)
+    if entry is not None and not anew:
+        if "read_bytes_per_s" in entry.found:
+            return float(entry.found["read_bytes_per_s"])
+        raise OSError(0, str(entry.found.get("why", "it could not be timed")))
+    try:
+        found = run_child("disk", {"folder": str(state)}, deadline_s=_DISK_DEADLINE_S)
+        speed = float(found["read_bytes_per_s"])
+    except HearthError as error:
+        ledger.note(key, {"why": error.detail or error.title})
+        raise
+    ledger.note(key, {"read_bytes_per_s": speed})
+    return speed
 
 
 def _existing(folder: Path) -> Path:

@@ -25,8 +25,9 @@ def processor_model() -> str | Unknown:
         return Unknown("this is not Windows")
 
 
-def performance_cores() -> int | None:
-    """Cores of the fastest kind, by GetLogicalProcessorInformationEx; None where all are alike."""
+def core_kinds() -> tuple[int, int] | None:
+    """Physical cores of the fast kinds and of the slowest one, by
+    GetLogicalProcessorInformationEx; None where all are alike."""
     if sys.platform == "win32":
         import ctypes
 
@@ -36,13 +37,13 @@ def performance_cores() -> int | None:
         buffer = ctypes.create_string_buffer(size.value)
         if not ask(_RELATION_PROCESSOR_CORE, buffer, ctypes.byref(size)):
             return None
-        return fastest_cores(buffer.raw[: size.value])
+        return kinds_of(buffer.raw[: size.value])
     else:
         return None
 
 
-def fastest_cores(records: bytes) -> int | None:
-    """How many cores have the highest efficiency class, which is the fastest kind.
+def kinds_of(records: bytes) -> tuple[int, int] | None:
+    """Cores by efficiency class, which is higher for faster kinds; the lowest is the slow one.
 
     `records` are SYSTEM_LOGICAL_PROCESSOR_INFORMATION_EX of cores: relation and size of the
     record (4 bytes each), flags, and the class (1 byte each). None where all are alike.
@@ -56,4 +57,7 @@ def fastest_cores(records: bytes) -> int | None:
         if relation == _RELATION_PROCESSOR_CORE:
             classes.append(efficiency)
         offset += size
-    return classes.count(max(classes)) if len(set(classes)) > 1 else None
+    if len(set(classes)) < 2:
+        return None
+    n_slow = classes.count(min(classes))
+    return len(classes) - n_slow, n_slow

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from app.engine.native.library import Library
+from app.foundation.errors import NotPossibleHere
 
 _KINDS = {0: "cpu", 1: "gpu", 2: "igpu", 3: "accelerator"}  # enum ggml_backend_dev_type
 _CPU = 0
@@ -44,7 +45,10 @@ class _Feature(ctypes.Structure):
 
 
 def devices(library: Library) -> list[dict[str, Any]]:
-    """Every registered device: name, description, kind, backend, total_bytes, free_bytes."""
+    """Every registered device: name, description, kind, backend, id, total_bytes, free_bytes.
+
+    Numbers are as the driver gives them: more free than there is, or a wrapped one, may be.
+    """
     found = []
     for pointer in _pointers(library):
         props = _props(library, pointer)
@@ -56,12 +60,28 @@ def devices(library: Library) -> list[dict[str, Any]]:
                 "backend": _text(
                     _call(library, "ggml_backend_reg_name", _registry(library, pointer))
                 ),
+                "id": _text(props.device_id).lower(),
                 "total_bytes": int(props.memory_total),
-                # Drivers have been seen to report more free than there is (or a wrapped number).
-                "free_bytes": min(int(props.memory_free), int(props.memory_total)),
+                "free_bytes": int(props.memory_free),
             }
         )
     return found
+
+
+def processor_device(library: Library) -> int:
+    """The pointer of the device that is the processor. Raises NotPossibleHere without one."""
+    for pointer in _pointers(library):
+        if _props(library, pointer).type == _CPU:
+            return pointer
+    raise NotPossibleHere(
+        "Hearth's inference library has no part for this processor.", "", "Install Hearth again."
+    )
+
+
+def device_named(library: Library, name: str) -> int | None:
+    """The pointer of the device of this name, if it is registered."""
+    found = (p for p in _pointers(library) if _text(_props(library, p).name) == name)
+    return next(found, None)
 
 
 def instruction_sets(library: Library) -> list[str]:

@@ -58,6 +58,7 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "ggml_backend_reg_get_proc_address": (_P, (_P, ctypes.c_char_p)),
     "ggml_backend_alloc_ctx_tensors_from_buft": (_P, (_P, _P)),
     "ggml_backend_buffer_free": (None, (_P,)),
+    "ggml_backend_buffer_clear": (None, (_P, ctypes.c_uint8)),
     "ggml_backend_free": (None, (_P,)),
     "ggml_backend_tensor_set": (None, (_P, _P, _SIZE, _SIZE)),
     "ggml_backend_tensor_get": (None, (_P, _P, _SIZE, _SIZE)),
@@ -139,6 +140,11 @@ class Product:
         self._fill(self._weights, weights, self._weights_bytes)
         n_inputs = self._shape.n_inner * self._shape.n_columns
         self._fill(self._inputs, bytes((ctypes.c_float * len(inputs))(*inputs)), 4 * n_inputs)
+
+    def clear(self) -> None:
+        """Make everything zero, where only the time matters: much faster than `set`."""
+        for buffer in self._buffers:
+            self._base.ggml_backend_buffer_clear(buffer, 0)
 
     def compute(self) -> float:
         """Multiply once. Returns the seconds it took; raises RuntimeError where it failed."""

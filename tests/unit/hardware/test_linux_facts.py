@@ -53,13 +53,13 @@ def test_a_processor_without_a_name_says_so(tmp_path: Path) -> None:
 
 
 def test_threads_of_one_core_count_once(tmp_path: Path) -> None:
-    assert linux.performance_cores(hybrid(tmp_path)) == 4
+    assert linux.core_kinds(hybrid(tmp_path)) == (4, 8)
 
 
 def test_cores_that_are_all_alike(tmp_path: Path) -> None:
     files = {f"sys/devices/system/cpu/cpu{n}/cpu_capacity": "1024\n" for n in range(4)}
-    assert linux.performance_cores(tree(tmp_path, files)) is None
-    assert linux.performance_cores(tmp_path / "nothing") is None
+    assert linux.core_kinds(tree(tmp_path, files)) is None
+    assert linux.core_kinds(tmp_path / "nothing") is None
 
 
 def test_the_middle_cores_of_a_phone_chip_count(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_the_middle_cores_of_a_phone_chip_count(tmp_path: Path) -> None:
         f"sys/devices/system/cpu/cpu{n}/cpu_capacity": f"{value}\n"
         for n, value in enumerate(capacities)
     }
-    assert linux.performance_cores(tree(tmp_path, files)) == 4
+    assert linux.core_kinds(tree(tmp_path, files)) == (4, 4)
 
 
 @pytest.mark.parametrize(

@@ -22,21 +22,9 @@ from app.hardware.profile import (
     Unknown,
     known,
 )
+from app.hardware.stages import Computing, Found
 
-RUNTIME = {
-    "devices": [
-        {
-            "name": "CPU",
-            "description": "AMD EPYC",
-            "kind": "cpu",
-            "backend": "CPU",
-            "total_bytes": 1 << 34,
-            "free_bytes": 1 << 34,
-        }
-    ],
-    "features": ["AVX2", "FMA"],
-    "runtime": "0",
-}
+RUNTIME = Found(Computing("native", ("AVX2", "FMA"), "0", 7e10, 3e10), ())
 
 
 def machine(**changes: Any) -> MachineProfile:
@@ -138,6 +126,9 @@ def test_the_probe_of_this_machine_is_the_same_when_read_back(tmp_path: Path) ->
     assert known(found.processor.usable_cores, 0) >= 1
     assert known(found.disk.free_bytes, 0) > 0
     assert found.processor.instruction_sets == ("AVX2", "FMA")
+    assert (found.processor.variant, found.processor.core_flops) == ("native", 7e10)
+    assert found.memory.bandwidth_bytes_per_s == 3e10
+    assert isinstance(found.disk.read_bytes_per_s, Unknown)  # there is no such folder yet
 
 
 @pytest.mark.parametrize(
@@ -191,7 +182,7 @@ def test_a_child_that_dies_leaves_its_facts_unknown(
     monkeypatch.setattr("app.foundation.children.command_for", lambda name: ["false"])
     found = probe.probe(tmp_path)
     assert isinstance(found.devices, Unknown)
-    assert "devices" in found.devices.reason
+    assert "probe" in found.devices.reason
     assert isinstance(found.processor.instruction_sets, Unknown)
     assert known(found.memory.total_bytes, 0) > 0
 
@@ -230,10 +221,11 @@ def core_record(efficiency: int, size: int = 48) -> bytes:
     return struct.pack("<IIBB", 0, size, 1, efficiency).ljust(size, b"\0")
 
 
-def test_windows_counts_its_fastest_cores() -> None:
+def test_windows_counts_its_kinds_of_cores() -> None:
     hybrid = core_record(1) * 6 + core_record(0) * 8
-    assert windows.fastest_cores(hybrid) == 6
-    assert windows.fastest_cores(core_record(0) * 8) is None
-    assert windows.fastest_cores(b"") is None
-    assert windows.fastest_cores(core_record(1) + core_record(0)[:5]) is None
-    assert windows.fastest_cores(core_record(1) + core_record(0, size=0)) is None
+    assert windows.kinds_of(hybrid) == (6, 8)
+    assert windows.kinds_of(core_record(2) * 6 + hybrid + core_record(1) * 2) == (14, 8)
+    assert windows.kinds_of(core_record(0) * 8) is None
+    assert windows.kinds_of(b"") is None
+    assert windows.kinds_of(core_record(1) + core_record(0)[:5]) is None
+    assert windows.kinds_of(core_record(1) + core_record(0, size=0)) is None

@@ -1,0 +1,109 @@
+"""Stage "processor": proves the CPU variant by small products, then times it and the memory.
+
+An instruction that the processor lacks ends the process here. Takes under a second.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections.abc import Callable
+from typing import Any
+
+from app.engine.native import Library, open_library
+from app.engine.native.devices import instruction_sets, processor_device, runtime_version
+from app.engine.native.product import Product, Shape, dequantized, quantized
+
+JsonObject = dict[str, Any]
+
+PROVED = ("f32", "f16", "q8_0", "q4_0", "q4_k", "q6_k")
+_LARGEST_ERROR = 0.03
+"""Of the result's own size. Inputs are rounded to 8 bits on the way, which costs 0.006."""
+_PROOF_INNER, _PROOF_ROWS, _PROOF_COLUMNS = 256, 32, 5
+_SPEED = Shape("q4_k", 2048, 1024, 64)
+_SPEED_S = 0.1
+_READING_INNER = 4096
+_READING_S = 0.2
+
+
+def answer(request: JsonObject, progress: Callable[[JsonObject], None]) -> JsonObject:
+    """`request`: `n_threads` for reading, `reading_bytes` to read (more than the caches hold).
+
+    Answers `variant`, `features`, `runtime`, `error` (the worst product's, relative), `wrong`
+    (the kinds that came out wrong), `core_flops`, and `bandwidth_bytes_per_s`.
+    """
+    progress({"step": "loading"})
+    library = open_library()
+    device = processor_device(library)
+    errors = {}
+    for kind in PROVED:
+        progress({"step": f"multiplying {kind}"})
+        errors[kind] = product_error(library, device, kind, n_threads=1)
+    progress({"step": "timing"})
+    return {
+        "variant": library.variant,
+        "features": instruction_sets(library),
+        "runtime": runtime_version(library),
+        "error": max(errors.values()),
+        "wrong": [kind for kind, error in errors.items() if not error <= _LARGEST_ERROR],
+        "core_flops": core_flops(library, device),
+        "bandwidth_bytes_per_s": read_bandwidth(
+            library, device, int(request["n_threads"]), int(request["reading_bytes"])
+        ),
+    }
+
+
+def product_error(
+    library: Library, device: int, kind: str, *, n_threads: int | None = None
+) -> float:
+    """How far a product is from the one calculated in Python, relative to its own size."""
+    values = random.Random(kind)
+    weights = [values.gauss(0.0, 1.0) for _ in range(_PROOF_INNER * _PROOF_ROWS)]
+    inputs = [values.gauss(0.0, 1.0) for _ in range(_PROOF_INNER * _PROOF_COLUMNS)]
+    data = quantized(library, kind, weights, _PROOF_INNER)
+    shape = Shape(kind, _PROOF_INNER, _PROOF_ROWS, _PROOF_COLUMNS)
+    with Product(library, device, shape, n_threads=n_threads) as product:
+        product.set(data, inputs)
+        product.compute()
+        found = product.result()
+    exact = dequantized(library, kind, data, len(weights))
+    rows = [exact[start : start + _PROOF_INNER] for start in range(0, len(exact), _PROOF_INNER)]
+    columns = [
+        inputs[start : start + _PROOF_INNER] for start in range(0, len(inputs), _PROOF_INNER)
+    ]
+    wanted = [
+        sum(a * b for a, b in zip(row, column, strict=True)) for column in columns for row in rows
+    ]
+    off = sum((a - b) ** 2 for a, b in zip(found, wanted, strict=True))
+    error = math.sqrt(off / sum(b * b for b in wanted))
+    return error if math.isfinite(error) else 1e9
+
+
+def core_flops(library: Library, device: int) -> float:
+    """Operations a second of one core, at its best: a busy machine only makes it slower."""
+    values = random.Random(1)
+    row = [values.gauss(0.0, 1.0) for _ in range(_SPEED.n_inner)]
+    with Product(library, device, _SPEED, n_threads=1) as product:
+        product.set(quantized(library, _SPEED.kind, row, _SPEED.n_inner), row)
+        return _SPEED.operations / best(product, _SPEED_S)
+
+
+def read_bandwidth(library: Library, device: int, n_threads: int, n_bytes: int) -> float:
+    """Bytes a second that come out of memory for a product with one column, as in writing."""
+    n_rows = max(1, n_bytes // (4 * _READING_INNER))
+    with Product(
+        library, device, Shape("f32", _READING_INNER, n_rows, 1), n_threads=n_threads
+    ) as product:
+        product.clear()
+        return n_rows * 4 * _READING_INNER / best(product, _READING_S)
+
+
+def best(product: Product, budget_s: float) -> float:
+    """The shortest of the runs that fit into the budget; the first one only warms up."""
+    product.compute()
+    took_s, end_s = math.inf, time.perf_counter() + budget_s
+    while True:
+        took_s = min(took_s, product.compute())
+        if time.perf_counter() >= end_s:
+            return took_s

@@ -1,0 +1,214 @@
+"""What was tried on this machine, and how it ended: `state/hardware.json`.
+
+An intent is on disk before a risky step; one whose process is gone says what ended it. Bad ends
+are not tried again for the same runtime and driver. Losing the file only costs trying again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import logging
+import os
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal, get_args
+
+from app.settings.file import write_atomically
+
+FILE: Final = "hardware.json"
+_VERSION = 1
+_KEPT = 100
+_CLOCK_SLACK_S = 2.0
+"""By how much the system's answers to when a process began may differ."""
+
+Kind = Literal["runtime", "variant", "module", "device", "choice", "disk"]
+Outcome = Literal["good", "died", "hung", "rejected", "failed", "trying"]
+BAD: Final = frozenset({"died", "hung", "rejected", "failed"})
+_KINDS = frozenset(get_args(Kind))
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What a result holds for. `driver` is "" for what needs none."""
+
+    kind: Kind
+    name: str
+    runtime: str
+    driver: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing that was tried. `since_s` is the time of day, in seconds since 1970."""
+
+    key: Key
+    outcome: Outcome
+    why: str = ""
+    since_s: float = 0.0
+    found: Mapping[str, Any] = field(default_factory=dict)
+    process: tuple[int, float] = (0, 0.0)
+
+    @property
+    def is_bad(self) -> bool:
+        return self.outcome in BAD
+
+
+class Attempt:
+    """A step under way. Without a verdict it is as if it had not been tried."""
+
+    def __init__(self) -> None:
+        self.outcome: Outcome | None = None
+        self.why = ""
+        self.found: Mapping[str, Any] = {}
+
+    def good(self, found: Mapping[str, Any]) -> None:
+        self.outcome, self.found = "good", found
+
+    def bad(self, outcome: Outcome, why: str) -> None:
+        self.outcome, self.why = outcome, why
+
+
+class Ledger:
+    """The file of one profile; kept in memory too, for where it cannot be written. Thread-safe."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / FILE
+        self._lock = threading.Lock()
+        self._entries: dict[Key, Entry] = {}
+        self._is_ours = False  # the file could not be written: memory holds what is true
+
+    def get(self, key: Key) -> Entry | None:
+        """How the last try of this ended, if there was one."""
+        with self._lock:
+            return self._read().get(key)
+
+    def entries(self) -> list[Entry]:
+        """Everything, oldest first."""
+        with self._lock:
+            return sorted(self._read().values(), key=lambda entry: entry.since_s)
+
+    @contextlib.contextmanager
+    def trying(self, key: Key) -> Iterator[Attempt]:
+        """Note the intent, then the verdict given to the attempt.
+
+        A block that ends without one, in whatever way, leaves what was known before.
+        """
+        attempt = Attempt()
+        with self._lock:
+            before = self._read().get(key)
+            self._put(Entry(key, "trying", since_s=time.time(), process=_this_process()))
+        try:
+            yield attempt
+        finally:
+            with self._lock:
+                if attempt.outcome is not None:
+                    self._put(
+                        Entry(key, attempt.outcome, attempt.why, time.time(), dict(attempt.found))
+                    )
+                else:
+                    self._put(before, remove=key)
+
+    def note(self, key: Key, found: Mapping[str, Any]) -> None:
+        """Keep a result that came without risk."""
+        with self._lock:
+            before = self._read().get(key)
+            if before is not None and dict(before.found) == dict(found):
+                return
+            self._put(Entry(key, "good", since_s=time.time(), found=dict(found)))
+
+    def forget_bad(self) -> list[Entry]:
+        """Let everything that ended badly be tried again; returns what that is."""
+        with self._lock:
+            entries = self._read()
+            bad = [entry for entry in entries.values() if entry.is_bad]
+            for entry in bad:
+                del entries[entry.key]
+            if bad:
+                self._write(entries)
+            return bad
+
+    def _put(self, entry: Entry | None, *, remove: Key | None = None) -> None:
+        entries = self._read()
+        if remove is not None:
+            entries.pop(remove, None)
+        if entry is not None:
+            entries.pop(entry.key, None)  # the newest stands last
+            entries[entry.key] = entry
+        self._write(entries)
+
+    def _read(self) -> dict[Key, Entry]:
+        """What the file says, judged as of now; one that cannot be read is as good as none."""
+        if self._is_ours:
+            return dict(self._entries)
+        try:
+            saved = json.loads(self._path.read_text("utf-8"))
+            if saved["version"] != _VERSION:
+                return {}
+            entries = [_judged(_entry(item)) for item in saved["tried"]]
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            _log.warning("the ledger of this machine cannot be read: %s", error)
+            return {}
+        return {entry.key: entry for entry in entries}
+
+    def _write(self, entries: dict[Key, Entry]) -> None:
+        newest = dict(list(entries.items())[-_KEPT:])
+        self._entries = newest
+        text = json.dumps(
+            {"version": _VERSION, "tried": [dataclasses.asdict(e) for e in newest.values()]},
+            indent=1,
+        )
+        try:
+            write_atomically(self._path, text.encode("utf-8"))
+            self._is_ours = False
+        except OSError as error:
+            _log.warning("this machine will be probed again: %s", error)
+            self._is_ours = True
+
+
+def _entry(saved: Mapping[str, Any]) -> Entry:
+    key = saved["key"]
+    if key["kind"] not in _KINDS or saved["outcome"] not in {*BAD, "good", "trying"}:
+        raise ValueError("an unknown kind or outcome")
+    pid, began_s = saved["process"]
+    return Entry(
+        Key(key["kind"], str(key["name"]), str(key["runtime"]), str(key["driver"])),
+        saved["outcome"],
+        str(saved["why"]),
+        float(saved["since_s"]),
+        dict(saved["found"]),
+        (int(pid), float(began_s)),
+    )
+
+
+def _judged(entry: Entry) -> Entry:
+    """An intent whose process is gone is a death: of Hearth, or of the whole computer."""
+    if entry.outcome != "trying" or _is_alive(entry.process):
+        return entry
+    why = "Hearth or the computer ended while it was being tried"
+    return dataclasses.replace(entry, outcome="died", why=why)
+
+
+def _this_process() -> tuple[int, float]:
+    import psutil
+
+    return os.getpid(), float(psutil.Process().create_time())
+
+
+def _is_alive(process: tuple[int, float]) -> bool:
+    """The number alone does not tell: the system gives numbers again."""
+    import psutil
+
+    pid, began_s = process
+    try:
+        return abs(psutil.Process(pid).create_time() - began_s) < _CLOCK_SLACK_S
+    except (psutil.Error, ValueError, OverflowError):
+        return False
