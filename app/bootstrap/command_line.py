@@ -8,7 +8,7 @@ from pathlib import Path
 from app.bootstrap.checks import checks
 from app.bootstrap.runtime import Runtime
 from app.cli.services import CliServices, KnownModel
-from app.hardware.probe import probe
+from app.hardware.probe import ledger_of, probe
 from app.protocol.model_ref import BUILT_IN
 from app.settings.schema import MODEL_PATH
 
@@ -22,6 +22,7 @@ def services_for(runtime: Runtime) -> CliServices:
         machine=lambda: probe(runtime.profile.root),
         models=lambda: known_models(runtime),
         checks=lambda: checks(runtime),
+        try_again=lambda: len(ledger_of(runtime.profile.root).forget_bad()),
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
 import threading
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.foundation.cancellation import Cancellation
-from app.foundation.paths import Profile
+from app.foundation.paths import Profile, native_runtime
 from app.foundation.sentinel import Sentinels
 from app.inference.host import ModelHost
 from app.inference.placement import Placement
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from app.engine.client import EngineClient
     from app.engine.messages import LoadSettings
     from app.gguf.header import Header
+    from app.hardware.profile import MachineProfile, Unknown
     from app.inference.planning import Planning
     from app.inference.preflight import Preflight
     from app.protocol.chat import Message
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
 
 CLOSE_S = 5.0
 LOADING = "load"
+_NAMES = ("HEARTH_CPU_VARIANT", "HEARTH_GPU_MODULES")
+_NAMED_BY_PERSON = frozenset(name for name in _NAMES if name in os.environ)
 
 
 class Runtime:
@@ -66,7 +71,9 @@ class Runtime:
     def _planning(self) -> Planning:
         from app.inference.planning import Planning
 
-        return Planning(self.profile, self.settings, safe_mode=self.safe_mode)
+        return Planning(
+            self.profile, self.settings, safe_mode=self.safe_mode, find=self._find_machine
+        )
 
     @property
     def preflight(self) -> Preflight:
@@ -99,9 +106,34 @@ class Runtime:
             ended = self.settings.close(deadline_s) and ended
         return ended
 
+    def choose_hardware(self) -> None:
+        """Name what computes, for this process and its children. May take a second once.
+
+        What a person named in the environment stands. Does nothing in the plain build.
+        """
+        if native_runtime() is None:
+            return
+        from app.hardware.probe import chosen
+
+        choice = chosen(self.profile.root)
+        if self.safe_mode:
+            choice = dataclasses.replace(choice, modules=())
+        for name, value in choice.environment().items():
+            if name not in _NAMED_BY_PERSON:
+                os.environ[name] = value
+
+    def _find_machine(self, folder: Path, not_asked: Unknown | None) -> MachineProfile:
+        """Probe, and let the engine have what the probe found good."""
+        from app.inference.planning import find_machine
+
+        found = find_machine(folder, not_asked)
+        self.choose_hardware()
+        return found
+
     def _new_engine(self) -> EngineClient:
         from app.engine.client import EngineClient
 
+        self.choose_hardware()
         return EngineClient(self.profile.native_abort)
 
     @contextmanager

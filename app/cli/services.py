@@ -47,3 +47,4 @@ class CliServices:
     machine: Callable[[], MachineProfile]
     models: Callable[[], Iterable[KnownModel]]
     checks: Callable[[], Iterable[Check]]
+    try_again: Callable[[], int]

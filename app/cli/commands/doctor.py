@@ -12,11 +12,21 @@ from app.cli.services import CliServices
 def add_words(commands: Any, common: argparse.ArgumentParser) -> None:
     """Add `doctor`."""
     doctor = commands.add_parser("doctor", parents=[common], help="check everything")
+    doctor.add_argument(
+        "--retry",
+        action="store_true",
+        help="try again what went wrong on this computer's hardware before",
+    )
     doctor.set_defaults(carry_out=carry_out)
 
 
 def carry_out(words: argparse.Namespace, services: CliServices, output: Output) -> int:
-    """Each check in turn; 1 when something is wrong."""
+    """Each check in turn; 1 when something is wrong. `--retry` forgets bad hardware tests first."""
+    n_retried = services.try_again() if words.retry else 0
+    if words.retry:
+        output.text(
+            f"Trying again: {n_retried}." if n_retried else "There is nothing to try again."
+        )
     found = []
     for check in services.checks():
         found.append(check)
@@ -27,6 +37,7 @@ def carry_out(words: argparse.Namespace, services: CliServices, output: Output) 
     output.document(
         {
             "ok": well,
+            "n_retried": n_retried,
             "checks": [
                 {"name": c.name, "ok": c.ok, "detail": c.detail, "remedy": c.remedy} for c in found
             ],

@@ -73,7 +73,7 @@ def libraries(folder: Path) -> Path:
 
 
 def register(ggml: ctypes.CDLL, folder: Path) -> str:
-    """Take the CPU variant and the GPU modules named in the environment into ggml's registry.
+    """Take the CPU variant named in the environment into ggml's registry.
 
     Returns the variant's name; NATIVE, and nothing is done, where the processor part is built
     in. Raises NotPossibleHere where no variant runs on this processor.
@@ -90,13 +90,22 @@ def register(ggml: ctypes.CDLL, folder: Path) -> str:
             f"It has {', '.join(sorted(modules)) or 'none at all'}, in {folder}.",
             "Install Hearth again, in the version for this kind of computer.",
         )
-    gpus = _gpu_modules(folder)
-    for name in filter(None, os.environ.get(MODULES, "").split(",")):
+    return variant
+
+
+def register_modules(ggml: ctypes.CDLL, folder: Path, taken: set[str]) -> None:
+    """Take the GPU modules named in the environment, but for those `taken`, to which it adds.
+
+    They may be named after the library was opened: once the first probe has found them good.
+    """
+    named = set(filter(None, os.environ.get(MODULES, "").split(",")))
+    gpus = _gpu_modules(folder) if named - taken else {}
+    for name in sorted(named - taken):
+        taken.add(name)
         if name not in gpus:
             logger.warning("there is no GPU module %r in %s", name, folder)
         elif not ggml.ggml_backend_load(os.fsencode(gpus[name])):
             logger.warning("the GPU module %r did not load", name)
-    return variant
 
 
 def _register_processor(ggml: ctypes.CDLL, modules: dict[str, Path], asked: str) -> str:

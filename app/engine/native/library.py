@@ -55,7 +55,14 @@ class Library:
         self.ggml_base.ggml_set_abort_callback(self._abort_callback)
         #: The CPU variant that computes; "native" where it is built in.
         self.variant = backends.register(self.ggml, self.folder)
+        self._modules: set[str] = set()
+        self.take_modules()
         self.api.llama_backend_init()
+
+    def take_modules(self) -> None:
+        """Open the GPU modules that the environment names by now. Engine thread, or a child."""
+        if self.variant != backends.NATIVE:
+            backends.register_modules(self.ggml, self.folder, self._modules)
 
     def brief(self, name: str) -> Any:
         """The binding `name`, holding the interpreter lock. Only for calls under a millisecond."""

@@ -26,6 +26,8 @@ class Placement:
     """The arrays of one load. Raises NotPossibleHere for a device that is not registered."""
 
     def __init__(self, library: Library, settings: LoadSettings) -> None:
+        if settings.uses_gpu:
+            library.take_modules()
         self._devices = _devices(library, settings)
         self._split = _split(library, settings)
         self._overrides = _overrides(library, settings)
