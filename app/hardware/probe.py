@@ -69,7 +69,7 @@ def probe(
         memory=main,
         devices=devices,
         disk=_disk(profile_folder, anew=anew),
-        power=_asked_power(),
+        power=power(),
     )
 
 
@@ -252,7 +252,8 @@ def _existing(folder: Path) -> Path:
     return folder
 
 
-def _asked_power() -> Power:
+def power() -> Power:
+    """Where the power comes from now."""
     import psutil
 
     battery = _asked(psutil.sensors_battery) if hasattr(psutil, "sensors_battery") else None
