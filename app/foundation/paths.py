@@ -45,6 +45,16 @@ class Profile:
         return self.root / "state"
 
     @property
+    def cache(self) -> Path:
+        """What was fetched and can be fetched again; made when something is put there."""
+        return self.root / "cache"
+
+    @property
+    def connections(self) -> Path:
+        """The record of every connection that was made."""
+        return self.root / "connections.jsonl"
+
+    @property
     def crash_report(self) -> Path:
         return self.logs / "crash.txt"
 

@@ -259,6 +259,14 @@ KEEP_DELETED_DAYS: Final = integer(
     note="Deleted chats can be brought back for this many days; then they are erased.",
     unit="days",
 )
+OFFLINE: Final = switch(
+    "privacy.offline",
+    False,
+    section="privacy",
+    label="Stay offline",
+    note="Hearth connects only for what you ask of it, such as looking at a model that is not here. "
+    "With this on it does not connect at all, and looks up no name.",
+)
 SIDEBAR_VISIBLE: Final = switch(
     "window.sidebar_visible",
     True,
@@ -291,6 +299,7 @@ OPTIONS: Final[tuple[Option[Any], ...]] = (
     LEAST_QUALITY,
     SAVE_POWER,
     KEEP_DELETED_DAYS,
+    OFFLINE,
     SIDEBAR_VISIBLE,
 )
 

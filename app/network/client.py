@@ -1,0 +1,254 @@
+"""The only HTTP client: checked addresses, caps on time and size, nothing about this machine.
+
+Any thread but the window's; every call blocks. Redirects are followed here, each checked like a
+first address. Certificates are those the system trusts, proxies those it is set to.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import TYPE_CHECKING, Final
+
+from app import __version__
+from app.foundation.errors import NetworkError
+from app.network.connections import Connections, Open
+from app.network.policy import Address, Policy
+
+if TYPE_CHECKING:
+    import httpx2
+
+USER_AGENT: Final = f"Hearth/{__version__}"
+"""The same on every machine: no system, no Python, no machine facts."""
+MOST_REDIRECTS: Final = 5
+CONNECT_S: Final = 10.0
+SILENCE_S: Final = 30.0
+"""The far end may say nothing for this long."""
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_MOST_HEAD_BYTES: Final = 64 * 1024
+#: Sent to the first host only; the rest may follow a redirect anywhere.
+_PRIVATE: Final = frozenset({"authorization", "cookie", "proxy-authorization"})
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What came before the body. `first` are the headers of the first answer, where that was a
+    redirect: the hub says there what it sends us to. Names are in small letters."""
+
+    url: str
+    status: int
+    headers: Mapping[str, str]
+    first: Mapping[str, str]
+
+
+class Incoming:
+    """A body on its way. Read it once, within the `with` that gave it."""
+
+    def __init__(self, head: Head, response: httpx2.Response, record: Open, end_s: float) -> None:
+        self.head = head
+        self._response = response
+        self._record = record
+        self._end_s = end_s
+
+    def chunks(self, most_bytes: int) -> Iterator[bytes]:
+        """The body as it comes. Raises NetworkError past `most_bytes` or the deadline."""
+        total = 0
+        for chunk in self._response.iter_raw():
+            total += len(chunk)
+            self._record.received_bytes += len(chunk)
+            if total > most_bytes:
+                raise NetworkError(
+                    "More came back than was asked for.",
+                    f"{_host(self.head.url)} sent more than {most_bytes:,} bytes.",
+                    "Try again later; if it stays so, something stands between you and the hub.",
+                )
+            if time.monotonic() > self._end_s:
+                raise _too_slow(_host(self.head.url))
+            yield chunk
+
+
+class Client:
+    """One for the whole program. Makes nothing before the first request."""
+
+    def __init__(self, policy: Policy, connections: Connections) -> None:
+        self._policy = policy
+        self._connections = connections
+        self._lock = threading.Lock()
+        self._clients: dict[bool, httpx2.Client] = {}
+
+    @contextlib.contextmanager
+    def stream(
+        self,
+        url: str,
+        *,
+        purpose: str,
+        headers: Mapping[str, str] | None = None,
+        method: str = "GET",
+        deadline_s: float = 60.0,
+    ) -> Iterator[Incoming]:
+        """Ask for `url` and hand out what comes; all of it must come within `deadline_s`.
+
+        `purpose` is a phrase for the record ("header of …"). Any status is handed out but
+        redirects, which are followed. Raises Offline, HostRefused, NetworkError, StorageError.
+        """
+        end_s = time.monotonic() + deadline_s
+        address = self._policy.check(url)
+        sent = dict(headers or {})
+        first: Mapping[str, str] = {}
+        for hop in range(MOST_REDIRECTS + 1):
+            with self._asked(address, method, sent, purpose) as (response, record):
+                found = {name.lower(): value for name, value in response.headers.items()}
+                first = first or found
+                if response.status_code not in _REDIRECTS:
+                    _check_encoding(address, found)
+                    head = Head(address.url, response.status_code, found, first)
+                    yield Incoming(head, response, record, end_s)
+                    return
+                target = _target(address, found)
+            if hop == MOST_REDIRECTS:
+                break
+            if time.monotonic() > end_s:
+                raise _too_slow(address.host)
+            following = self._policy.check(target, came_from=address)
+            if following.host != address.host:
+                sent = {name: v for name, v in sent.items() if name.lower() not in _PRIVATE}
+            address = following
+        raise NetworkError(
+            f"{address.host} sends us round in circles.",
+            f"More than {MOST_REDIRECTS} redirects followed one another.",
+            "Try again later.",
+        )
+
+    def get(
+        self,
+        url: str,
+        *,
+        purpose: str,
+        most_bytes: int,
+        headers: Mapping[str, str] | None = None,
+        deadline_s: float = 60.0,
+    ) -> tuple[Head, bytes]:
+        """The whole body, of at most `most_bytes`. Raises as `stream`."""
+        with self.stream(url, purpose=purpose, headers=headers, deadline_s=deadline_s) as incoming:
+            return incoming.head, b"".join(incoming.chunks(most_bytes))
+
+    def close(self) -> None:
+        """Give up kept connections."""
+        with self._lock:
+            clients, self._clients = self._clients, {}
+        for client in clients.values():
+            client.close()
+
+    @contextlib.contextmanager
+    def _asked(
+        self, address: Address, method: str, headers: Mapping[str, str], purpose: str
+    ) -> Iterator[tuple[httpx2.Response, Open]]:
+        """One request, recorded from before it is sent until all of it is over."""
+        import httpx2
+
+        client = self._client(address)
+        request = client.build_request(method, address.url, headers=headers)
+        record = self._connections.begin(address.host, purpose)
+        record.sent_bytes = _head_bytes(request.headers.raw) + len(address.url)
+        outcome = "failed"
+        try:
+            response = client.send(request, stream=True)
+            try:
+                record.received_bytes = _head_bytes(response.headers.raw)
+                if record.received_bytes > _MOST_HEAD_BYTES:
+                    raise NetworkError("The answer's head is too long.", f"{address.host} sent it.")
+                yield response, record
+                outcome = f"{response.status_code}"
+            finally:
+                response.close()
+        except httpx2.TimeoutException as error:
+            outcome = "timed out"
+            raise _too_slow(address.host) from error
+        except (httpx2.TransportError, httpx2.StreamError) as error:
+            outcome = f"failed: {type(error).__name__}"
+            raise _unreachable(address, error) from error
+        except BaseException as error:
+            outcome = f"stopped: {type(error).__name__}"
+            raise
+        finally:
+            record.end(outcome)
+
+    def _client(self, address: Address) -> httpx2.Client:
+        """With the system's proxy, or for this computer without one."""
+        import httpx2
+
+        with self._lock:
+            if address.is_loopback not in self._clients:
+                try:
+                    self._clients[address.is_loopback] = httpx2.Client(
+                        headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
+                        timeout=httpx2.Timeout(SILENCE_S, connect=CONNECT_S),
+                        trust_env=not address.is_loopback,
+                        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+                        follow_redirects=False,
+                    )
+                except (ImportError, ValueError) as error:
+                    raise NetworkError(
+                        "The proxy of this computer cannot be used.",
+                        f"{error}.",
+                        "Set HTTPS_PROXY to an address that begins with http:// or https://.",
+                    ) from error
+            return self._clients[address.is_loopback]
+
+
+def _target(address: Address, headers: Mapping[str, str]) -> str:
+    from urllib.parse import urljoin
+
+    location = headers.get("location", "")
+    try:
+        return urljoin(address.url, location)
+    except ValueError:
+        return location
+
+
+def _check_encoding(address: Address, headers: Mapping[str, str]) -> None:
+    """Nothing compressed was asked for: a few kilobytes may hide gigabytes."""
+    encoding = headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ("", "identity"):
+        raise NetworkError(
+            "The answer came in a form that was not asked for.",
+            f"{address.host} sent it compressed ({encoding[:20]}).",
+            "A proxy may do that; try without it.",
+        )
+
+
+def _head_bytes(raw: list[tuple[bytes, bytes]]) -> int:
+    return sum(len(name) + len(value) + 4 for name, value in raw)
+
+
+def _host(url: str) -> str:
+    from app.network.policy import host_of
+
+    return host_of(url)
+
+
+def _too_slow(host: str) -> NetworkError:
+    return NetworkError(
+        f"{host} answers too slowly.",
+        "Nothing came for a while, or too little.",
+        "Check the connection and try again.",
+    )
+
+
+def _unreachable(address: Address, error: Exception) -> NetworkError:
+    text = str(error) or type(error).__name__
+    if "CERTIFICATE" in text.upper():
+        return NetworkError(
+            f"{address.host} could not prove that it is {address.host}.",
+            f"Its certificate is not trusted by this computer ({text[:160]}).",
+            "Check the computer's date. A company's proxy needs its certificate in the system.",
+        )
+    return NetworkError(
+        f"{address.host} could not be reached.",
+        f"The system says: {text[:200]}.",
+        "Check the connection, and the proxy if there is one.",
+    )

@@ -1,0 +1,112 @@
+"""Which addresses may be asked at all, decided before any name is looked up.
+
+Pure but for the switch, which it asks each time. Knows nothing of what is asked for.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
+
+from app.foundation.errors import HostRefused, Offline
+
+HUB: Final = "huggingface.co"
+#: The hub and the stores it sends downloads to; a name with a dot in front means all below it.
+HUB_HOSTS: Final = (HUB, f".{HUB}", ".hf.co")
+_LONGEST: Final = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """An address that may be asked."""
+
+    url: str
+    host: str
+    is_loopback: bool
+
+
+class Policy:
+    """The offline switch and the hosts that may be asked. `is_offline` is called for every
+    request; `hosts` are names, with a dot in front for all names below them."""
+
+    def __init__(self, is_offline: Callable[[], bool], hosts: Iterable[str] = HUB_HOSTS) -> None:
+        self._is_offline = is_offline
+        self._hosts = frozenset(host.lower().rstrip(".") for host in hosts)
+
+    def check(self, url: str, *, came_from: Address | None = None) -> Address:
+        """The address, if it may be asked; `came_from` is where a redirect was met.
+
+        Raises Offline or HostRefused. Loopback never leaves the computer: it may be asked while
+        offline and without TLS, but no other host may send us there.
+        """
+        parts = _split(url)
+        host = (parts.hostname or "").lower().rstrip(".")
+        loopback = is_loopback(host)
+        if not self._knows(host) or (loopback and came_from and not came_from.is_loopback):
+            raise HostRefused(
+                f"Hearth does not connect to {_shown(host)}.",
+                "It is none of the places that models are fetched from"
+                + (f"; {came_from.host} pointed there." if came_from else "."),
+                "Check the address. A mirror of the hub is named in HF_ENDPOINT.",
+            )
+        if parts.scheme != "https" and not (parts.scheme == "http" and loopback):
+            raise HostRefused(
+                f"Hearth does not ask {_shown(host)} without encryption.",
+                f"The address begins with {parts.scheme}:, not with https:.",
+                "Use an address that begins with https.",
+            )
+        if not loopback and self._is_offline():
+            raise Offline(
+                "Hearth is offline.",
+                f"It was about to ask {_shown(host)}; the offline switch is on.",
+                "Turn “Stay offline” off in the settings, under Privacy.",
+            )
+        return Address(url, host, loopback)
+
+    def _knows(self, host: str) -> bool:
+        if not host:
+            return False
+        if host in self._hosts:
+            return True
+        labels = host.split(".")
+        return any("." + ".".join(labels[start:]) in self._hosts for start in range(1, len(labels)))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a name or number means this computer, without looking it up."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def host_of(url: str) -> str:
+    """The host of an address. Raises HostRefused for what is no usable address."""
+    return (_split(url).hostname or "").lower()
+
+
+def _split(url: str) -> SplitResult:
+    refused = HostRefused(
+        "That is not an address that can be asked.",
+        f"“{_shown(url)}” has no form that Hearth knows.",
+        "Check the address.",
+    )
+    if len(url) > _LONGEST or not url.isascii() or any(ord(c) <= 32 or c == "\\" for c in url):
+        raise refused
+    try:
+        parts = urlsplit(url)
+        has_port = parts.port is None or parts.port > 0
+    except ValueError:
+        raise refused from None
+    if not parts.hostname or parts.username is not None or "@" in parts.netloc or not has_port:
+        raise refused
+    return parts
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= 80 else text[:79] + "…"

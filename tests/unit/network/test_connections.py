@@ -1,0 +1,65 @@
+"""The record of connections: complete, bounded, and readable whatever happened to it."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from app.network import connections as module
+from app.network.connections import CUT_OFF, Connections
+
+
+def test_a_connection_is_on_disk_before_it_ends(tmp_path: Path) -> None:
+    path = tmp_path / "connections.jsonl"
+    under_way = Connections(path).begin("example.org", "a test")
+    (one,) = Connections(path).all()
+    assert (one.host, one.outcome) == ("example.org", CUT_OFF)
+    under_way.received_bytes = 7
+    under_way.end("200")
+    (one,) = Connections(path).all()
+    assert (one.received_bytes, one.outcome) == (7, "200")
+    assert path.stat().st_mode & 0o077 == 0
+
+
+def test_several_at_once_do_not_mix(tmp_path: Path) -> None:
+    record = Connections(tmp_path / "connections.jsonl")
+
+    def ask(number: int) -> None:
+        for _ in range(20):
+            under_way = record.begin(f"host{number}", "a test")
+            under_way.sent_bytes = number
+            under_way.end("200")
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    found = record.all()
+    assert len(found) == 80
+    assert all(entry.host == f"host{entry.sent_bytes}" for entry in found)
+
+
+def test_the_oldest_go_and_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_BYTES", 4096)
+    path = tmp_path / "connections.jsonl"
+    record = Connections(path)
+    for number in range(200):
+        record.begin(f"host{number}", "a test").end("200")
+    found = record.all()
+    assert path.stat().st_size <= 4096 + 200
+    assert found[-1].host == "host199"
+    assert len(found) + record.n_dropped() == 200
+    assert record.n_dropped() > 100
+
+
+def test_damaged_lines_are_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "connections.jsonl"
+    Connections(path).begin("example.org", "a test").end("200")
+    good = path.read_bytes()
+    path.write_bytes(b'\xff\xfe{\n[1]\n{"id": 5}\n' + b"[" * 5000 + b"\n" + good + b'{"id": "cut')
+    assert [entry.host for entry in Connections(path).all()] == ["example.org"]
+    assert Connections(path).n_dropped() == 0
+    assert Connections(tmp_path / "none").all() == ()
