@@ -1,42 +1,39 @@
-"""Tokens per second to expect, threads to use, and the step that still stops in time.
+"""Tokens per second to expect, and the step that still stops in time.
 
-Pure arithmetic. Bandwidth and arithmetic speed are rough constants a core until they are
-measured on the machine itself; every number here is said to be an estimate.
+Pure arithmetic: bytes over bandwidth, operations over arithmetic speed, corrected by what this
+machine taught. Every number here is an estimate and carries its spread.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+from itertools import accumulate
+from typing import Final
 
 from app.gguf.facts import ModelFacts
-from app.hardware.profile import MachineProfile, Processor, Unknown, known
-from app.planner.memory import MAIN, Configuration, Pool, placement
+from app.hardware.profile import MachineProfile
+from app.planner.layout import Layout
+from app.planner.learnt import NOTHING, Learnt, Residual
+from app.planner.ledger import Ledger, Rows
+from app.planner.memory import Configuration
+from app.planner.pools import MAIN
+from app.planner.rates import PCIE_BYTES_PER_S, core_flops, rates_of
+from app.planner.threads import Threads
 
 STOP_S = 0.1
 """A decode looks at its stop flag between graph nodes: none may take longer than this."""
 UBATCHES = (32, 48, 64, 96, 128, 192, 256)
 """Steps on the processor. From 64 to 256 a prompt is read equally fast, at 32 a quarter slower
 (half a billion weights, Q8_0 and Q4_0, one core)."""
-GPU_UBATCH = 512
 
-_CORE_BYTES_PER_S = 12e9
-"""Weights that one core reads from memory in a second, desktop and laptop DDR4 and DDR5."""
-_DESKTOP_BYTES_PER_S = 40e9
-"""Two channels of DDR4-3200 carry 51 GB/s; about four fifths of that arrive."""
-_APPLE_BYTES_PER_S = 80e9
-"""The smallest Apple chips carry 100 GB/s."""
-_GPU_BYTES_PER_S = 250e9
-_IGPU_BYTES_PER_S = 45e9
-_GPU_FLOPS = 8e12
-_IGPU_FLOPS = 0.8e12
-_CORE_FLOPS = (("AVX512", 70e9), ("AVX2", 35e9), ("DOTPROD", 35e9), ("AVX", 15e9), ("NEON", 12e9))
-"""Multiplications and additions of quantized matrices that one core does in a second."""
-_SLOWEST_CORE_FLOPS = 4e9
 _ATTENTION_SHARE = 0.33
 """Attention's speed of that: 26 against 88 GFLOP/s were measured on one core with AVX-512."""
 _STEP_S, _STEP_LAYER_S = 0.0002, 40e-6
 """What a step costs beside its arithmetic: some twenty graph nodes a layer, each a barrier."""
+_HOP_S = 50e-6
+"""From one memory to another and on: a copy of one token's activations, and a wait."""
+_OFFLOADED_BATCH = 32
+"""From this many tokens a device fetches weights that lie in main memory (GGML_OP_OFFLOAD)."""
 _TYPICAL_DEPTH = 1024
 """Tokens of conversation at which the speed of an answer is said."""
 _EFFICIENCY = {
@@ -58,56 +55,27 @@ _EFFICIENCY = {
 """Bytes a second relative to F16, from llama.cpp's tools/quantize/README.md (size x tokens/s)."""
 _OTHER_EFFICIENCY = {"F": 1.0, "B": 1.0, "Q": 0.7, "I": 0.5, "M": 0.75}
 
+_SPREAD_USUAL: Final = 0.5
+_SPREAD_MEASURED: Final = 0.25
+_SPREAD_LEARNT: Final = 0.1
+_RATIO_BOUNDS = (0.1, 10.0)
+
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """Tokens per second, by rough constants."""
+    """Tokens per second. The truth is expected within `spread` of it: 0.25 is a quarter off."""
 
     prompt_tokens_per_second: float
     generated_tokens_per_second: float
+    spread: float = _SPREAD_USUAL
 
+    @property
+    def generated_range(self) -> tuple[float, float]:
+        return _range(self.generated_tokens_per_second, self.spread)
 
-@dataclass(frozen=True, slots=True)
-class Threads:
-    """How many threads, and what led there: "left_one", "quota", "battery"; "" for neither."""
-
-    count: int
-    cores: int
-    why: str
-
-
-def threads_for(machine: MachineProfile) -> Threads:
-    """One thread a performance core that may be used, one core left from six cores up.
-
-    On battery half of them: writing is bound by memory, so it loses far less than half.
-    """
-    cpu = machine.processor
-    cores = _cores(cpu)
-    count, why = cores, ""
-    if known(cpu.physical_cores, cores) >= 6 and cores >= 6:
-        count, why = cores - 1, "left_one"
-    if isinstance(cpu.quota_cores, int | float):
-        quota = max(1, math.floor(cpu.quota_cores))
-        if quota < count:
-            count, why = quota, "quota"
-    if known(machine.power.source, "mains") == "battery" and count >= 4:
-        count, why = (count + 1) // 2, "battery"
-    return Threads(count, cores, why)
-
-
-def _cores(cpu: Processor) -> int:
-    usable = known(cpu.usable_cores, known(cpu.logical_cores, 2))
-    fast = cpu.performance_cores
-    if isinstance(fast, Unknown):
-        # Two logical cores a physical one is the usual case where the system does not say.
-        fast = known(cpu.physical_cores, max(1, usable // 2))
-    return max(1, min(fast, usable))
-
-
-def core_flops(machine: MachineProfile) -> float:
-    """Operations a second of one core, by the instruction sets the backend uses."""
-    found = set(known(machine.processor.instruction_sets, ("NEON",)))
-    return next((flops for name, flops in _CORE_FLOPS if name in found), _SLOWEST_CORE_FLOPS)
+    @property
+    def prompt_range(self) -> tuple[float, float]:
+        return _range(self.prompt_tokens_per_second, self.spread)
 
 
 def ubatch_for(facts: ModelFacts, n_ctx: int, n_threads: int, machine: MachineProfile) -> int:
@@ -125,66 +93,165 @@ def ubatch_for(facts: ModelFacts, n_ctx: int, n_threads: int, machine: MachinePr
     return max((step for step in UBATCHES if step <= most), default=UBATCHES[0])
 
 
-def expected(
-    facts: ModelFacts,
-    configuration: Configuration,
-    n_threads: int,
-    machine: MachineProfile,
-    pools: tuple[Pool, ...],
-) -> Speed:
-    """Speeds at a typical depth. A token costs its bytes over each pool's bandwidth, one after
-    the other; a prompt token its operations over each pool's arithmetic speed.
-    """
-    places = placement(facts.n_layers, configuration.n_gpu_layers, pools)
-    depth = min(configuration.n_ctx, _TYPICAL_DEPTH)
-    kv = facts.layer_kv_bytes(
-        depth,
-        1,
-        configuration.cache_type_k,
-        configuration.cache_type_v,
-        configuration.n_ubatch,
-    )
-    bandwidth = {pool.name: _bandwidth(pool, n_threads, machine) for pool in pools}
-    flops = {pool.name: _flops(pool, n_threads, machine) for pool in pools}
-    bytes_weight = _efficiency(facts.quant)
-    output_bytes = facts.output_bytes + facts.tied_output_bytes
-    writing_s = _STEP_S + _STEP_LAYER_S * facts.n_layers
-    reading_s = writing_s / configuration.n_ubatch
-    params_per_byte = facts.n_params / max(1, facts.weight_bytes)
-    # On average half of the conversation lies before a token that is read.
-    attention = 2 * depth * max(facts.n_head, default=0) * facts.head_dim_k / _ATTENTION_SHARE
-    for layer in range(facts.n_layers):
-        place = places[layer]
-        active = _active_bytes(facts, layer)
-        writing_s += (active / bytes_weight + kv[layer]) / bandwidth[place]
-        operations = 2 * active * params_per_byte
-        if facts.cached_layers[layer]:
-            operations += attention
-        reading_s += operations / flops[place]
-    writing_s += output_bytes / bytes_weight / bandwidth[places[-1]]
-    return Speed(round(1 / reading_s, 1), round(1 / writing_s, 1))
+class Timing:
+    """How long one model's tokens take on one machine, for any layout."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        machine: MachineProfile,
+        threads: Threads,
+        learnt: Learnt = NOTHING,
+    ) -> None:
+        self._ledger = ledger
+        self._facts = facts = ledger.facts
+        self._pools = ledger.pools
+        self.rates = rates_of(machine, ledger.pools, threads.count, threads.reading)
+        self._learnt = learnt
+        share = min(1.0, facts.n_expert_used / facts.n_expert) if facts.n_expert else 1.0
+        self._expert_share = share
+        experts = [n_bytes * share for n_bytes in facts.expert_layer_bytes]
+        layers = zip(facts.layer_bytes, facts.expert_layer_bytes, experts, strict=True)
+        output = float(facts.output_bytes + facts.tied_output_bytes)
+        self._active = _sums([whole - all_ + used for whole, all_, used in layers] + [output])
+        self._experts = _sums([*experts, 0.0])
+        self._operations = 2 * facts.n_params / max(1, facts.weight_bytes)
+        efficiency = _efficiency(facts.quant)
+        # Bound by memory or by arithmetic, whichever is slower there.
+        self._weight_s = [
+            max(1 / efficiency / rate.bytes_per_s, self._operations / rate.writing_flops)
+            for rate in self.rates
+        ]
+
+    def tokens_per_second(self, layout: Layout, configuration: Configuration) -> float:
+        """Tokens written a second at a typical depth: each pool's bytes, one after the other."""
+        return self._corrected(1 / self._writing_s(layout, configuration), layout, "generated")
+
+    def expected(self, layout: Layout, configuration: Configuration) -> Speed:
+        """Both speeds and their spread."""
+        residual = self.residual(layout)
+        used = (0, *layout.devices) if layout.first else layout.devices
+        measured = all(self.rates[number].is_measured for number in used)
+        spread = _SPREAD_MEASURED if measured else _SPREAD_USUAL
+        if residual is not None and residual.generated_ratio > 0:
+            spread = _SPREAD_LEARNT
+        reading = self._corrected(1 / self._reading_s(layout, configuration), layout, "prompt")
+        writing = self.tokens_per_second(layout, configuration)
+        return Speed(round(reading, 1), round(writing, 1), spread)
+
+    def residual(self, layout: Layout) -> Residual | None:
+        """What was learnt of the backend that computes the output."""
+        if not self._learnt.residuals:
+            return None
+        pool = self._pools[layout.devices[-1]] if layout.devices else self._pools[0]
+        return self._learnt.of(pool.backend or MAIN, pool.driver, self._facts.architecture)
+
+    def is_slower(self, numbers: tuple[int, ...]) -> bool:
+        """Whether any of these devices is clearly slower than the processor."""
+        least = 0.8 * self.rates[0].bytes_per_s
+        return any(self.rates[number].bytes_per_s < least for number in numbers)
+
+    def is_faster(self, numbers: tuple[int, ...]) -> bool:
+        """Whether every layer that moves to these devices makes writing faster."""
+        main = self.rates[0]
+        return all(
+            self.rates[number].bytes_per_s >= main.bytes_per_s
+            and self._weight_s[number] <= self._weight_s[0]
+            for number in numbers
+        )
+
+    def _corrected(self, speed: float, layout: Layout, kind: str) -> float:
+        residual = self.residual(layout)
+        if residual is None:
+            return speed
+        ratio = residual.generated_ratio if kind == "generated" else residual.prompt_ratio
+        low, high = _RATIO_BOUNDS
+        return speed * min(max(ratio, low), high) if ratio > 0 else speed
+
+    def _writing_s(self, layout: Layout, configuration: Configuration) -> float:
+        rows = self._ledger.rows(configuration.cache_type_k, configuration.cache_type_v)
+        depth = min(configuration.n_ctx, _TYPICAL_DEPTH)
+        first = layout.first
+        n_hops = len(layout.devices) + (0 < first < layout.n_units) + 2 * layout.displaced()
+        time_s = _STEP_S + _STEP_LAYER_S * self._facts.n_layers + _HOP_S * n_hops
+        time_s += self._span_s(0, 0, first, (rows, depth))
+        for number, start, end in layout.segments():
+            time_s += self._span_s(number, start, end, (rows, depth))
+        if layout.displaced():
+            kept = min(layout.n_cpu_moe, layout.n_units - 1)
+            for number, start, end in layout.segments():
+                moved = self._experts[max(start, min(kept, end))] - self._experts[start]
+                time_s += moved * (self._weight_s[0] - self._weight_s[number])
+        return time_s
+
+    def _span_s(self, number: int, start: int, end: int, at: tuple[Rows, int]) -> float:
+        rows, depth = at
+        window = min(depth, self._facts.sliding_window or depth)
+        full, windowed, states = rows
+        kept = (
+            (full[end] - full[start]) * depth
+            + (windowed[end] - windowed[start]) * window
+            + states[end]
+            - states[start]
+        )
+        weights = self._active[end] - self._active[start]
+        return weights * self._weight_s[number] + kept / self.rates[number].bytes_per_s
+
+    def _reading_s(self, layout: Layout, configuration: Configuration) -> float:
+        """Of one prompt token, in a full step."""
+        n_ubatch = max(1, configuration.n_ubatch)
+        facts, kept = self._facts, layout.n_cpu_moe
+        depth = min(configuration.n_ctx, _TYPICAL_DEPTH)
+        # On average half of the conversation lies before a token that is read.
+        attention = 2 * depth * max(facts.n_head, default=0) * facts.head_dim_k / _ATTENTION_SHARE
+        fetched = 0.0
+        if facts.n_expert:
+            fetched = 1 - (1 - self._expert_share) ** n_ubatch
+        time_s = (_STEP_S + _STEP_LAYER_S * facts.n_layers) / n_ubatch
+        places = _numbers(layout)
+        for layer in range(facts.n_layers):
+            experts = facts.expert_layer_bytes[layer]
+            dense = facts.layer_bytes[layer] - experts
+            operations = dense * self._operations
+            if facts.cached_layers[layer]:
+                operations += attention
+            number = places[layer]
+            time_s += self._step_s(number, layout, (operations, dense), n_ubatch)
+            if experts:
+                number = 0 if layer < kept else number
+                part = (experts * self._expert_share * self._operations, experts * fetched)
+                time_s += self._step_s(number, layout, part, n_ubatch)
+        return time_s
+
+    def _step_s(
+        self, number: int, layout: Layout, part: tuple[float, float], n_ubatch: int
+    ) -> float:
+        """A token's share of a step over (operations a token, bytes a step)."""
+        operations, n_bytes = part
+        rate = self.rates[number]
+        if number == 0 and layout.devices and n_ubatch >= _OFFLOADED_BATCH:
+            # The device computes, and fetches the weights over the bus for every step.
+            device = layout.devices[-1]
+            if not self._pools[device].shares_main:
+                fetching_s = n_bytes / PCIE_BYTES_PER_S / n_ubatch
+                return fetching_s + operations / self.rates[device].reading_flops
+        return max(operations / rate.reading_flops, n_bytes / rate.bytes_per_s / n_ubatch)
 
 
-def _active_bytes(facts: ModelFacts, layer: int) -> float:
-    """Bytes of a layer that one token reads: of the experts only those that are used."""
-    experts = facts.expert_layer_bytes[layer]
-    share = facts.n_expert_used / facts.n_expert if facts.n_expert else 1.0
-    return facts.layer_bytes[layer] - experts + experts * share
+def _numbers(layout: Layout) -> list[int]:
+    numbers = [0] * layout.n_units
+    for number, start, end in layout.segments():
+        numbers[start:end] = [number] * (end - start)
+    return numbers
 
 
 def _efficiency(quant: str) -> float:
     return _EFFICIENCY.get(quant, _OTHER_EFFICIENCY.get(quant[:1], 0.7))
 
 
-def _bandwidth(pool: Pool, n_threads: int, machine: MachineProfile) -> float:
-    if pool.name != MAIN:
-        return _IGPU_BYTES_PER_S if pool.shares_main else _GPU_BYTES_PER_S
-    apple = "Apple" in known(machine.processor.model, "")
-    most = _APPLE_BYTES_PER_S if apple else _DESKTOP_BYTES_PER_S
-    return min(most, n_threads * _CORE_BYTES_PER_S * (2 if apple else 1))
+def _sums(values: list[float]) -> list[float]:
+    return [0.0, *accumulate(values)]
 
 
-def _flops(pool: Pool, n_threads: int, machine: MachineProfile) -> float:
-    if pool.name != MAIN:
-        return _IGPU_FLOPS if pool.shares_main else _GPU_FLOPS
-    return n_threads * core_flops(machine)
+def _range(speed: float, spread: float) -> tuple[float, float]:
+    return round(speed * (1 - spread), 1), round(speed * (1 + spread), 1)

@@ -7,6 +7,8 @@ from typing import Any, Final, Literal
 
 from app.planner.quality import Tier
 
+LoadMode = Literal["mmap", "none"]
+
 _WANTED: Final = ("least_tokens_per_second", "least_quality", "n_ctx_wanted")
 
 
@@ -28,7 +30,7 @@ class Wish:
     n_batch: int | None = None
     n_seq_max: int | None = None
     n_cpu_moe: int | None = None
-    load_mode: Literal["mmap", "none"] | None = None
+    load_mode: LoadMode | None = None
     devices: tuple[str, ...] | None = None
     quant: str | None = None
     least_tokens_per_second: float = 6.0

@@ -16,7 +16,9 @@ from app.gguf.facts import facts_of
 from app.gguf.reader import read_header
 from app.hardware.probe import probe
 from app.inference.planning import count_memory
-from app.planner.memory import Configuration, needs, pools_of
+from app.planner.ledger import needs
+from app.planner.memory import Configuration
+from app.planner.pools import pools_of
 from tests.fixtures.tiny_models import CHAT_KINDS, make
 
 DEADLINE_S = 120

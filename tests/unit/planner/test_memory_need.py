@@ -6,20 +6,18 @@ import dataclasses
 
 import pytest
 
+from app.planner.layout import layout_of, places_of
+from app.planner.ledger import measured_needs, needs
 from app.planner.memory import (
     MAIN,
     Configuration,
     DryRun,
     Pool,
     compute_bytes,
-    main_reserve,
-    measured_needs,
-    needs,
     outputs_bytes,
     overhead_bytes,
-    placement,
-    pools_of,
 )
+from app.planner.pools import main_reserve, pools_of
 from tests.fixtures.machines import GIB, card, llama_8b, machine, moe_30b
 
 MIB = 1 << 20
@@ -48,6 +46,11 @@ def test_the_compute_buffer_of_a_known_model(
 def test_a_mixture_of_experts_computes_with_those_it_uses() -> None:
     shape = Configuration(32_768, n_seq_max=1, n_ubatch=512)
     assert compute_bytes(moe_30b(), shape) == pytest.approx(120 * MIB, rel=0.2)
+
+
+def placement(n_layers: int, n_gpu_layers: int, pools: tuple[Pool, ...]) -> tuple[str, ...]:
+    shape = Configuration(256, n_gpu_layers=n_gpu_layers)
+    return places_of(layout_of(shape, pools, n_layers), pools)
 
 
 def test_layers_go_to_devices_from_the_back() -> None:

@@ -1,0 +1,121 @@
+"""How far a model's layers reach into devices: the edge of what fits there well.
+
+Pure. A device's need grows with every layer and shrinks with every expert that stays in main
+memory, so edges are found by bisection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from app.planner.layout import Layout, layout_of
+from app.planner.ledger import Ledger, Shape
+from app.planner.memory import Configuration
+
+Order = tuple[int, ...]
+"""Numbers of pools: the first gets the first layers, the last the output."""
+
+
+class Spans:
+    """The layouts of one model that fit well on the devices of an order."""
+
+    def __init__(self, ledger: Ledger, n_cpu_moe: int | None) -> None:
+        """`n_cpu_moe` is pinned, or None."""
+        self._ledger = ledger
+        self._n_units = ledger.n_units
+        self._n_layers = ledger.n_units - 1
+        has_experts = ledger.experts[-1] > 0
+        self._pinned = min(n_cpu_moe, self._n_layers) if n_cpu_moe is not None else None
+        if not has_experts:
+            self._pinned = 0
+
+    @property
+    def pinned_experts(self) -> int | None:
+        """The layers whose experts stay in main memory, where there is no choice."""
+        return self._pinned
+
+    def reach(self, order: Order, shape: Shape, n_cpu_moe: int, lowest: int = 0) -> Layout | None:
+        """As many units as fit, but none below `lowest`; None where a device would be idle.
+
+        The last device is filled first: it holds the output.
+        """
+        starts: list[int] = []
+        end = self._n_units
+        for number in reversed(order):
+            start = self._lowest(number, (lowest, end), n_cpu_moe, shape)
+            if start == end:
+                return None
+            starts.insert(0, start)
+            end = start
+        return self._layout(order, tuple(starts), n_cpu_moe)
+
+    def shared(self, order: Order, shape: Shape) -> Iterator[Layout]:
+        """What fits without everything being on devices: of each reach the fewest experts in
+        main memory. Any other layout of this order has more there."""
+        if self._pinned is not None:
+            found = self.reach(order, shape, self._pinned, 0 if self._pinned else 1)
+            if found is not None:
+                yield found
+            return
+        reaches: dict[int, Layout] = {}
+        for n_cpu_moe in range(self._n_layers, -1, -1):
+            found = self.reach(order, shape, n_cpu_moe, 0 if n_cpu_moe else 1)
+            if found is None:
+                break
+            reaches[found.first] = found
+            if n_cpu_moe <= found.first:
+                break  # no expert is left apart: fewer change nothing
+        yield from reaches.values()
+
+    def shorter(self, order: Order, shape: Shape) -> Iterator[Layout]:
+        """The same and every layout with fewer layers on devices: for devices that are slow."""
+        for found in self.shared(order, shape):
+            yield found
+            for lowest in range(found.first + 1, self._n_units):
+                fewer = self.reach(order, shape, found.n_cpu_moe, lowest)
+                if fewer is not None:
+                    yield fewer
+
+    def pinned(self, order: Order, shape: Shape, first: int, n_cpu_moe: int) -> Layout:
+        """From `first` on everything on devices, whether it fits or not."""
+        found = self.reach(order, shape, n_cpu_moe, first)
+        if found is not None and found.first == first:
+            return found
+        names = tuple(self._ledger.pools[number].name for number in order)
+        asked = Configuration(
+            0, n_gpu_layers=self._n_units - first, devices=names, n_cpu_moe=n_cpu_moe
+        )
+        return layout_of(asked, self._ledger.pools, self._n_layers)
+
+    def fewest_experts(self, order: Order, shape: Shape, first: int) -> int:
+        """The fewest layers with their experts in main memory so that the rest fits; all of
+        them where nothing does."""
+        low, high = first, self._n_layers
+        while low < high:
+            middle = (low + high) // 2
+            found = self.reach(order, shape, middle, first)
+            if found is not None and found.first == first:
+                high = middle
+            else:
+                low = middle + 1
+        return high
+
+    def _layout(self, order: Order, starts: tuple[int, ...], n_cpu_moe: int) -> Layout:
+        kept = n_cpu_moe if n_cpu_moe > starts[0] else 0
+        return Layout(order, starts, kept, self._n_units)
+
+    def _lowest(self, number: int, span: tuple[int, int], n_cpu_moe: int, shape: Shape) -> int:
+        """The lowest start in `span` from which everything up to its end fits well."""
+        lowest, end = span
+        budget = self._ledger.pools[number].budget_bytes
+        need = self._ledger.device_bytes
+        if lowest >= end or need(number, (lowest, end), n_cpu_moe, shape) <= budget:
+            return lowest
+        low, high = lowest, end  # `low` does not fit
+        while high - low > 1:
+            middle = (low + high) // 2
+            if need(number, (middle, end), n_cpu_moe, shape) <= budget:
+                high = middle
+            else:
+                low = middle
+        return high
