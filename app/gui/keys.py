@@ -13,6 +13,7 @@ UNDO = "Ctrl+Z"
 REGENERATE = "Ctrl+R"
 OPTIONS = "Ctrl+Shift+O"
 SIDEBAR = "Ctrl+B"
+MODELS = "Ctrl+Shift+M"
 SETTINGS = "Ctrl+,"
 SHORTCUTS = "F1"
 QUIT = "Ctrl+Q"
@@ -31,6 +32,7 @@ _LIST = (
     (UNDO, QT_TRANSLATE_NOOP("Keys", "Bring back a deleted chat")),
     (OPEN_MODEL, QT_TRANSLATE_NOOP("Keys", "Open a model file")),
     (SIDEBAR, QT_TRANSLATE_NOOP("Keys", "Show or hide the sidebar")),
+    (MODELS, QT_TRANSLATE_NOOP("Keys", "Models")),
     (SETTINGS, QT_TRANSLATE_NOOP("Keys", "Settings")),
     (SHORTCUTS, QT_TRANSLATE_NOOP("Keys", "This list")),
     (QUIT, QT_TRANSLATE_NOOP("Keys", "Quit")),

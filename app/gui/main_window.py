@@ -5,6 +5,7 @@ GUI thread. Holds no logic of a page and does no service's work.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,9 +22,11 @@ from app.gui.side_panel import SidePanel
 from app.gui.widgets.banner import BannerColumn
 from app.gui.widgets.dropping import ModelDrop
 from app.gui.widgets.shell import Shell
+from app.protocol.model_ref import BUILT_IN
 from app.settings.schema import SIDEBAR_VISIBLE
 
 if TYPE_CHECKING:
+    from app.gui.models.page import ModelsPage
     from app.gui.widgets.shortcuts import ShortcutsOverlay
 
 
@@ -40,6 +43,7 @@ class MainWindow(QWidget):
         self._state = window_state.WindowState()
         self._shortcuts: ShortcutsOverlay | None = None
         self._settings_page: QWidget | None = None
+        self.models_page: ModelsPage | None = None
         self.shell = Shell(self)
         content = QWidget(self.shell)
         self.banners = BannerColumn(content)
@@ -108,8 +112,9 @@ class MainWindow(QWidget):
         self.show_chat()
 
     def open_model(self, path: str) -> None:
-        """Use a model file from now on."""
-        self._state.model_folder = str(Path(path).parent)
+        """Use a model file, or the built-in model, from now on."""
+        if path != BUILT_IN:
+            self._state.model_folder = str(Path(path).parent)
         self.show_chat()
         self.chat_page.set_model(path)
 
@@ -129,6 +134,22 @@ class MainWindow(QWidget):
         self.pages.setCurrentWidget(self.chat_page)
         self._mark()
         self.chat_page.focus_composer()
+
+    def show_models(self) -> None:
+        """Show the page of models; made on first use."""
+        if self.models_page is None:
+            from app.gui.models.page import ModelsPage
+
+            page = ModelsPage(self._services, self._bridge, self._notify, self.pages)
+            page.left.connect(self.show_chat)
+            page.use_asked.connect(self.open_model)
+            page.file_asked.connect(self.ask_for_model)
+            self.pages.addWidget(page)
+            self.models_page = page
+        self.pages.setCurrentWidget(self.models_page)
+        self._mark()
+        self.shell.close_drawer()
+        self.models_page.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     def show_settings(self) -> None:
         """Show the settings page; made on first use."""
@@ -182,7 +203,7 @@ class MainWindow(QWidget):
     def _add_actions(self) -> None:
         page, sidebar = self.chat_page, self.sidebar
         for key, act in (
-            (keys.NEW, self._new_chat),
+            (keys.NEW, partial(self.open_conversation, None)),
             (keys.OPEN_MODEL, self.ask_for_model),
             (keys.SEARCH, self._search),
             (keys.RENAME, self._rename),
@@ -190,6 +211,7 @@ class MainWindow(QWidget):
             (keys.REGENERATE, page.regenerate_last),
             (keys.OPTIONS, page.toggle_options),
             (keys.SIDEBAR, self.toggle_sidebar),
+            (keys.MODELS, self.show_models),
             (keys.SETTINGS, self.show_settings),
             (keys.SHORTCUTS, self.show_shortcuts),
             (keys.QUIT, self.close),
@@ -202,9 +224,10 @@ class MainWindow(QWidget):
     def _connect(self) -> None:
         self.sidebar.opened.connect(self._opened)
         self.sidebar.typed.connect(self._type)
-        self.sidebar.new_asked.connect(self._new_chat)
+        self.sidebar.new_asked.connect(partial(self.open_conversation, None))
         self.sidebar.deleted.connect(self._deleted)
         self.sidebar.listed.connect(self._show_title)
+        self.side.models_asked.connect(self.show_models)
         self.side.settings_asked.connect(self.show_settings)
         self.side.fold_asked.connect(self.toggle_sidebar)
         self.chat_page.conversation_changed.connect(self._conversation_changed)
@@ -228,9 +251,6 @@ class MainWindow(QWidget):
             key = QKeyEvent(QEvent.Type.KeyPress, 0, Qt.KeyboardModifier.NoModifier, text)
             QCoreApplication.postEvent(field, key)
 
-    def _new_chat(self) -> None:
-        self.open_conversation(None)
-
     def _search(self) -> None:
         self.shell.unfold()
         self.sidebar.focus_search()
@@ -252,8 +272,10 @@ class MainWindow(QWidget):
 
     def _mark(self) -> None:
         """Show in the sidebar what the page shows."""
-        chatting = self.pages.currentWidget() is self.chat_page
-        self.side.settings_button.setChecked(not chatting)
+        shown = self.pages.currentWidget()
+        chatting = shown is self.chat_page
+        self.side.models_button.setChecked(shown is self.models_page)
+        self.side.settings_button.setChecked(shown is self._settings_page)
         self.sidebar.set_open(self.chat_page.conversation_id if chatting else None)
         self._show_title()
 

@@ -11,6 +11,7 @@ from PySide6.QtCore import QCoreApplication
 from app.gui.safe_text import one_line
 from app.protocol.model_ref import ModelRef
 
+RECENT_FILE = "recent_models.json"
 MAX_RECENT = 6
 _PARTS = re.compile(r"-\d{5}-of-\d{5}$")
 

@@ -16,6 +16,8 @@ from app.foundation.paths import Profile
 if TYPE_CHECKING:
     from app.chat.session import ChatService
     from app.conversations.repository import Repository
+    from app.inference.advice import Advice, Adviser
+    from app.inference.planning import Planning
     from app.inference.service import InferenceService
     from app.metrics.recorder import Recorder
     from app.settings.file import SettingsFile
@@ -56,6 +58,9 @@ class GuiServices:
     the window is visible and must return at once: it starts loading what is heavy elsewhere.
     `first_load` ends with why the model could not be loaded at the start, or None if it was.
     `machine_facts` and `runtime_facts` start (or repeat) their look-up on another thread.
+    `planning` makes plans of models off the GUI thread; building it takes a moment.
+    `adviser` tells unasked of memory that runs short and the like; `follow_advice` does what
+    it offers, once the present answer is written.
     `restore_backup`, where the database was damaged, brings the newest backup back.
     """
 
@@ -72,5 +77,8 @@ class GuiServices:
     first_load: Future[HearthError | None] | None = None
     machine_facts: Callable[[], Future[Sequence[Fact]]] | None = None
     runtime_facts: Callable[[], Future[Sequence[Fact]]] | None = None
+    planning: Callable[[], Planning] | None = None
+    adviser: Adviser | None = None
+    follow_advice: Callable[[Advice], Future[None]] | None = None
     restore_backup: Callable[[], Future[None]] | None = None
     close_steps: list[CloseStep] = field(default_factory=list)

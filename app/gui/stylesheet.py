@@ -70,6 +70,8 @@ QPushButton[kind="quiet"]:pressed, QPushButton[kind="row"]:pressed { background:
 QPushButton[kind="row"] { text-align: left; padding: 6px 8px; }
 QPushButton[kind="row"]:focus { padding: 5px 7px; }
 QPushButton[kind="row"]:checked { background: $accent_soft; font-weight: 600; }
+QPushButton[kind="tile"] { border-radius: 10px; text-align: left; padding: 0; }
+QPushButton[kind="tile"]:focus { padding: 0; }
 QPushButton[kind="suggestion"] { padding: 8px 12px; border-radius: 10px; }
 QPushButton[kind="suggestion"]:focus { padding: 7px 11px; }
 QPushButton[kind="segment"] { padding: 6px 10px; }
@@ -127,6 +129,8 @@ QSlider { min-height: 24px; border: 2px solid transparent; border-radius: 6px; }
 QSlider:focus { border-color: $accent; }
 QSlider::groove:horizontal { height: 4px; background: $border; border-radius: 2px; }
 QSlider::sub-page:horizontal { background: $accent; border-radius: 2px; }
+QSlider[pinned="false"]::sub-page:horizontal { background: $border_strong; }
+QSlider[pinned="false"]::handle:horizontal { background: $border_strong; }
 QSlider::handle:horizontal {
     background: $accent; width: 16px; height: 16px; margin: -6px 0; border-radius: 8px; }
 QProgressBar { background: $border; border: none; border-radius: 2px; max-height: 4px; }

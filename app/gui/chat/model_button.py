@@ -15,7 +15,7 @@ from app.foundation.errors import HearthError
 from app.gui.aside import aside
 from app.gui.bridge import Bridge
 from app.gui.chat.turn_words import loading_words
-from app.gui.model_names import display_name, fit_words, read_recent, remember
+from app.gui.model_names import RECENT_FILE, display_name, fit_words, read_recent, remember
 from app.gui.services import GuiServices
 from app.gui.widgets.buttons import TextButton
 from app.gui.widgets.plain import set_tooltip
@@ -23,7 +23,6 @@ from app.protocol.generation import Event, Failed, Finished, Loading
 from app.protocol.model_ref import BUILT_IN, ModelRef
 from app.settings.schema import MODEL_PATH
 
-_RECENT_FILE = "recent_models.json"
 _LOOK_MS = 500
 _LOOKS = 60
 
@@ -46,7 +45,7 @@ class ModelButton(TextButton):
         self._recent: list[str] = []
         self._looks = _LOOKS
         self._request = ""
-        self._recent_path = services.profile.state / _RECENT_FILE
+        self._recent_path = services.profile.state / RECENT_FILE
         self._mailbox = bridge.mailbox(self._arrived)
         self._menu = QMenu(self)
         self._menu.setLayoutDirection(self.layoutDirection())
@@ -87,9 +86,13 @@ class ModelButton(TextButton):
         if name != BUILT_IN:
             work = partial(remember, self._recent_path, name)
             self._bridge.watch(aside(work), self._take_recent)
+        self.open()
+
+    def open(self) -> None:
+        """Open the model in use, if it is not open."""
         if self._request:
             self._services.inference.cancel(self._request)
-        self._request = self._services.inference.load(ModelRef(name), self._mailbox.append)
+        self._request = self._services.inference.load(self.ref, self._mailbox.append)
         self._progress = loading_words(None, "")
         self.refresh()
         self.model_changed.emit()

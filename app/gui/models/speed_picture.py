@@ -18,7 +18,7 @@ _SPACE_PX = 4
 _WORD_PX = 5
 _ROW_PX = 16
 _MOST_RATIO = 8.0
-_READ_SHARE = 0.2
+_READ_SHARE = 0.22
 
 
 class SpeedPicture(QWidget):

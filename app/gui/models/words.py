@@ -10,7 +10,8 @@ from typing import Literal
 from PySide6.QtCore import QCoreApplication, QLocale
 
 from app.foundation.units import bytes_text
-from app.planner.memory import MAIN
+from app.hardware.profile import MachineProfile, Unknown, known
+from app.planner.memory import MAIN, pools_of
 from app.planner.plan import Plan, Share
 from app.planner.quality import Tier
 
@@ -20,15 +21,16 @@ Verdict = Literal["well", "tight", "no"]
 READING_TOKENS_PER_S = 238 / 60 / 0.75
 """Silent reading: 238 words a minute (Brysbaert 2019, 190 studies), three quarters of a word a
 token."""
-_SLOW = 6.0
-"""Below this the planner itself calls a model slow (`Wish.least_tokens_per_second`)."""
+_SLOWER = 0.87
+"""Below this share of reading speed a person waits for each word."""
 _PAGE_TOKENS = 670
 """A page of 500 words."""
 
 
 def verdict_of(plan: Plan) -> Verdict:
     """One of the three: a plan that fits but crawls is tight, not well."""
-    if plan.fits == "well" and plan.expected.generated_tokens_per_second < _SLOW:
+    ratio = plan.expected.generated_tokens_per_second / READING_TOKENS_PER_S
+    if plan.fits == "well" and ratio < _SLOWER:
         return "tight"
     return plan.fits
 
@@ -48,7 +50,7 @@ def speed_words(tokens_per_second: float) -> str:
     steps = (
         (0.3, translate("Models", "writes only a word now and then")),
         (0.62, translate("Models", "writes about half as fast as you read")),
-        (0.87, translate("Models", "writes a little slower than you read")),
+        (_SLOWER, translate("Models", "writes a little slower than you read")),
         (1.3, translate("Models", "writes about as fast as you read")),
         (1.8, translate("Models", "writes half as fast again as you read")),
         (2.5, translate("Models", "writes about twice as fast as you read")),
@@ -79,7 +81,7 @@ def page_words(tokens_per_second: float, locale: QLocale) -> str:
 def place_words(share: Share) -> str:
     """A memory by its plain name."""
     if share.pool.name == MAIN:
-        return translate("Models", "Memory")
+        return translate("Models", "Main memory")
     return translate("Models", "Graphics memory ({device})").format(device=share.pool.name)
 
 
@@ -140,3 +142,29 @@ def quality_words(tier: Tier) -> str:
         "E": translate("Models", "a clear loss"),
         "F": translate("Models", "damaged"),
     }[tier]
+
+
+def machine_words(machine: MachineProfile) -> str:
+    """For what computer a list is: its memory, and its graphics card."""
+    memory = machine.memory
+    if isinstance(memory.available_bytes, Unknown) or isinstance(memory.total_bytes, Unknown):
+        said = translate("Models", "How much memory is free here is not known")
+    else:
+        said = translate("Models", "{free} of {total} memory are free for a model").format(
+            free=bytes_text(memory.available_bytes), total=bytes_text(memory.total_bytes)
+        )
+    used = {pool.name: pool for pool in pools_of(machine)[1:]}
+    cards = [device for device in known(machine.devices, ()) if device.name in used]
+    if not cards:
+        return translate("Models", "{memory}; there is no graphics card that can help.").format(
+            memory=said
+        )
+    names = [
+        translate("Models", "{free} on {card}").format(
+            free=bytes_text(used[card.name].free_bytes), card=card.description or card.name
+        )
+        for card in cards
+    ]
+    return translate("Models", "{memory}, and {cards}.").format(
+        memory=said, cards=translate("Models", " and ").join(names)
+    )

@@ -11,9 +11,9 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
-from PySide6.QtCore import Qt, QUrl, Signal
+from PySide6.QtCore import QUrl, Signal
 from PySide6.QtGui import QDesktopServices, QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from app.foundation.errors import HearthError, InvalidInput
 from app.gui import theme
@@ -23,7 +23,7 @@ from app.gui.services import Fact, GuiServices
 from app.gui.settings.about import program_facts
 from app.gui.settings.rows import FactRows, OptionRow
 from app.gui.widgets.buttons import IconButton, TextButton
-from app.gui.widgets.cards import Card, FoldingRow
+from app.gui.widgets.cards import Card, FoldingRow, centred, scrolled
 from app.gui.widgets.plain import ElidedLabel, PlainLabel
 from app.settings.option import Option
 from app.settings.schema import CONTEXT, GPU_LAYERS, OPTIONS, THREADS
@@ -76,18 +76,12 @@ class SettingsPage(QWidget):
         self._column = QVBoxLayout(inner)
         self._column.setContentsMargins(theme.SPACE_24, 0, theme.SPACE_24, theme.SPACE_32)
         self._column.setSpacing(theme.SPACE_8)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
-        scroll.setAccessibleName(self.tr("Settings"))
-        scroll.setWidget(_centred(inner))
+        scroll = scrolled(inner, self.tr("Settings"))
         head.addSpacing(scroll.verticalScrollBar().sizeHint().width())
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.setSpacing(0)
-        whole.addWidget(_centred(header))
+        whole.addWidget(centred(header))
         whole.addWidget(scroll, 1)
         self.setFocusProxy(back)
 
@@ -219,14 +213,3 @@ class SettingsPage(QWidget):
                 row.show_in_use(self.tr("Used when the model is loaded next."))
             else:
                 row.show_in_use("")
-
-
-def _centred(inner: QWidget) -> QWidget:
-    """The widget in a column as wide as the transcript's, in the middle of what there is."""
-    inner.setMaximumWidth(theme.COLUMN_PX + 2 * theme.SPACE_24)
-    outer = QWidget()
-    outer.setProperty("kind", "column")
-    row = QHBoxLayout(outer)
-    row.setContentsMargins(0, 0, 0, 0)
-    row.addWidget(inner, 1)
-    return outer

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QBoxLayout, QFrame, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QBoxLayout,
+    QFrame,
+    QHBoxLayout,
+    QLayout,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.gui import theme
 
@@ -22,14 +30,28 @@ class Card(QFrame):
             theme.SPACE_16, theme.SPACE_4, theme.SPACE_16, theme.SPACE_4
         )
         self._column.setSpacing(0)
+        self._lines: dict[QWidget, QFrame] = {}
 
     def add(self, row: QWidget) -> None:
         """One more row."""
-        if self._column.count():
-            line = QFrame()
-            line.setProperty("kind", "line")
-            self._column.addWidget(line)
+        line = QFrame()
+        line.setProperty("kind", "line")
+        line.setVisible(bool(self._lines))
+        self._lines[row] = line
+        self._column.addWidget(line)
         self._column.addWidget(row)
+
+    def add_layout(self, rows: QLayout) -> None:
+        """Rows that are laid out together, without lines."""
+        self._column.addLayout(rows)
+
+    def set_row_visible(self, row: QWidget, visible: bool) -> None:
+        """Show or hide one row, with lines only between those that are shown."""
+        row.setVisible(visible)
+        is_first = True
+        for each, line in self._lines.items():
+            line.setVisible(not each.isHidden() and not is_first)
+            is_first = is_first and each.isHidden()
 
 
 class FoldingRow(QWidget):
@@ -62,3 +84,26 @@ class FoldingRow(QWidget):
         beside = self._side.sizeHint().width() + _WORDS_PX <= self.width()
         direction = QBoxLayout.Direction
         self._row.setDirection(direction.LeftToRight if beside else direction.TopToBottom)
+
+
+def centred(inner: QWidget) -> QWidget:
+    """The widget in a column as wide as the transcript's, in the middle of what there is."""
+    inner.setMaximumWidth(theme.COLUMN_PX + 2 * theme.SPACE_24)
+    outer = QWidget()
+    outer.setProperty("kind", "column")
+    row = QHBoxLayout(outer)
+    row.setContentsMargins(0, 0, 0, 0)
+    row.addWidget(inner, 1)
+    return outer
+
+
+def scrolled(inner: QWidget, name: str) -> QScrollArea:
+    """A centred column that scrolls up and down, under a name for screen readers."""
+    scroll = QScrollArea()
+    scroll.setWidgetResizable(True)
+    scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    scroll.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
+    scroll.setAccessibleName(name)
+    scroll.setWidget(centred(inner))
+    return scroll

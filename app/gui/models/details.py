@@ -1,0 +1,206 @@
+"""One model in full: what it comes to, its memory, the sliders, the reasons, what else there is.
+
+GUI thread. Plans come from the desk on other threads: at once by formula while a slider moves,
+and counted by llama.cpp a moment after it rests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from PySide6.QtCore import QTimer, Signal
+from PySide6.QtGui import QGuiApplication, QHideEvent
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from app.gui import theme
+from app.gui.aside import aside
+from app.gui.bridge import Bridge
+from app.gui.models.desk import Desk
+from app.gui.models.getting import Getting
+from app.gui.models.latest import Latest
+from app.gui.models.memory_view import MemoryView
+from app.gui.models.subjects import Opening, Pins, Variant
+from app.gui.models.summary import Summary
+from app.gui.models.values_card import ValuesCard
+from app.gui.models.words import quality_words
+from app.gui.notify import Notifier
+from app.gui.widgets.cards import Card
+from app.gui.widgets.plain import PlainLabel
+from app.planner.explain import sentence
+from app.planner.plan import Plan, Reason
+
+REST_MS = 500
+N_ALTERNATIVES = 2
+
+
+class Details(QWidget):
+    """`use_asked(choice)` asks the window to use the model; its pins are kept by then."""
+
+    use_asked = Signal(str)
+
+    def __init__(
+        self, desk: Desk, bridge: Bridge, notify: Notifier, opening: Opening, parent: QWidget
+    ) -> None:
+        super().__init__(parent)
+        self._desk = desk
+        self._bridge = bridge
+        self._notify = notify
+        self._machine = opening.machine
+        self.model = opening.outlook.model
+        self.at = opening.outlook.at
+        self.pins = opening.pins
+        self.plan = opening.outlook.plan
+        self.summary = Summary(self.model)
+        self.memory = MemoryView()
+        self.values = ValuesCard(self.model, self.at, self._machine)
+        self.origin = PlainLabel(role="secondary")
+        self.reasons = _Sentences()
+        self.alternatives = _Sentences()
+        self._alternatives_title = self._title(self.tr("What else would do"))
+        self.getting = None if self.model.is_here else Getting(self.model)
+        self._planner: Latest[Plan] = Latest(bridge, self._planned, notify.error, self)
+        self._counter: Latest[Plan | None] = Latest(bridge, self._counted, self._not_counted, self)
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(REST_MS)
+        self._rest.timeout.connect(self._count)
+        self._arrange()
+        self._connect()
+        self._show(self.plan)
+        self._rest.start()
+
+    @property
+    def variant(self) -> Variant:
+        return self.model.variants[self.at]
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        self._rest.stop()
+        self._counter.forget()
+        super().hideEvent(event)
+
+    def _arrange(self) -> None:
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(theme.SPACE_8)
+        if self.model.sentence:
+            column.addWidget(PlainLabel(self.model.sentence, "muted"))
+        column.addWidget(self.summary)
+        if self.getting is not None:
+            column.addWidget(self._title(self.tr("How to get it")))
+            column.addWidget(self.getting)
+        column.addWidget(self._title(self.tr("Memory")))
+        column.addWidget(self.memory)
+        column.addWidget(self.origin)
+        column.addWidget(self._title(self.tr("Change it")))
+        column.addWidget(self.values)
+        column.addWidget(self._title(self.tr("Why")))
+        column.addWidget(self.reasons)
+        column.addWidget(self._alternatives_title)
+        column.addWidget(self.alternatives)
+
+    def _title(self, text: str) -> PlainLabel:
+        label = PlainLabel(text, "heading")
+        label.setContentsMargins(0, theme.SPACE_16, 0, 0)
+        return label
+
+    def _connect(self) -> None:
+        self.values.changed.connect(self._changed)
+        self.summary.use_asked.connect(self._use)
+        self.summary.copy_asked.connect(self._copy)
+
+    def _changed(self, at: int, pins: Pins) -> None:
+        self.at, self.pins = at, pins
+        self._counter.forget()
+        self._planner.ask(partial(self._desk.calculated, self.variant, pins, self._machine))
+        self._rest.start()
+
+    def _planned(self, plan: Plan) -> None:
+        self._show(plan)
+
+    def _show(self, plan: Plan) -> None:
+        self.plan = plan
+        variant = self.variant
+        self.summary.show_plan(plan, quality_words(variant.quality.tier))
+        self.memory.show_plan(plan)
+        self.values.show_plan(plan, self.at, self.pins)
+        self.reasons.show_reasons(plan.reasons)
+        others = plan.alternatives[:N_ALTERNATIVES]
+        self.alternatives.show_reasons(others)
+        for each in (self._alternatives_title, self.alternatives):
+            each.setVisible(bool(others))
+        if self.getting is not None:
+            self.getting.show_variant(variant)
+        self.origin.setText(self._origin_words(plan))
+
+    def _origin_words(self, plan: Plan) -> str:
+        if plan.is_counted:
+            return self.tr("Counted by llama.cpp, for exactly these values.")
+        if variant_is_here(self.variant):
+            return self.tr("Calculated from the file's header; being counted when you pause.")
+        return self.tr("Calculated from the catalogue's numbers.")
+
+    def _count(self) -> None:
+        """The slider rests: let llama.cpp count what was calculated."""
+        if self._planner.is_busy:
+            self._rest.start()
+            return
+        self._counter.ask(partial(self._desk.counted, self.variant, self.pins))
+
+    def _counted(self, plan: Plan | None) -> None:
+        if plan is not None:
+            self._show(plan)
+
+    def _not_counted(self, error: BaseException) -> None:
+        self._notify.error(error)
+
+    def _use(self) -> None:
+        """Keep what was set by hand, then use the model; one that does not fit only by hand."""
+        pins = self.pins
+        if self.plan.fits == "no" and pins.n_ctx is None:
+            # What nobody chose is never loaded past the memory there is.
+            pins = Pins(self.plan.n_ctx, pins.n_gpu_layers, pins.n_cpu_moe)
+        keep = partial(self._desk.keep, self.model, pins)
+        self._bridge.watch(aside(keep), self._kept, self._notify.error)
+
+    def _kept(self, _: object) -> None:
+        self.use_asked.emit(self.model.choice)
+
+    def _copy(self) -> None:
+        QGuiApplication.clipboard().setText(self.variant.address)
+        self._notify.tell(
+            self.tr("The address is copied."),
+            self.tr("Paste it into your browser; the download starts there."),
+        )
+
+
+def variant_is_here(variant: Variant) -> bool:
+    """Whether there is a file that can be counted."""
+    return bool(variant.path)
+
+
+class _Sentences(Card):
+    """Sentences one under the other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._labels: list[PlainLabel] = []
+        self._texts = QVBoxLayout()
+        self._texts.setContentsMargins(0, theme.SPACE_12, 0, theme.SPACE_12)
+        self._texts.setSpacing(theme.SPACE_8)
+        self.add_layout(self._texts)
+
+    @property
+    def text(self) -> str:
+        return "\n".join(label.text() for label in self._labels if not label.isHidden())
+
+    def show_reasons(self, reasons: Sequence[Reason]) -> None:
+        """Labels are kept: a slider that moves must not make the page flicker."""
+        while len(self._labels) < len(reasons):
+            label = PlainLabel(selectable=True)
+            self._labels.append(label)
+            self._texts.addWidget(label)
+        for at, label in enumerate(self._labels):
+            label.setVisible(at < len(reasons))
+            if at < len(reasons):
+                label.setText(sentence(reasons[at]))

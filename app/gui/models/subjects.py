@@ -1,0 +1,118 @@
+"""The models the page speaks of, as plain data: files that are here, entries of the catalogue.
+
+Pure. A model has one or more variants (quants), each with the facts that a plan is made from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from app.foundation.errors import HearthError
+from app.gguf.facts import ModelFacts
+from app.hardware.profile import MachineProfile
+from app.planner.plan import Plan
+from app.planner.quality import Quality, quality_of
+from app.planner.wish import Wish
+from app.protocol.model_ref import BUILT_IN
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One file of a model. `path` is empty where it is not on this computer; `address` is where
+    it can be had, and empty for a file that is just here. `entry` is the catalogue's own."""
+
+    facts: ModelFacts
+    quality: Quality
+    path: str = ""
+    file_name: str = ""
+    address: str = ""
+    entry: Any = field(default=None, compare=False, repr=False)
+
+    @property
+    def quant(self) -> str:
+        return self.facts.quant
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """`name` is what people call it; `choice` is what the chat would be told to use."""
+
+    name: str
+    variants: tuple[Variant, ...]
+    choice: str = ""
+    sentence: str = ""
+    licence: str = ""
+    rank: int = 0
+    uses: tuple[str, ...] = ()
+
+    @property
+    def is_here(self) -> bool:
+        return bool(self.choice)
+
+    @property
+    def is_built_in(self) -> bool:
+        return self.choice == BUILT_IN
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """A model, the variant looked at, and its plan on this computer."""
+
+    model: Model
+    at: int
+    plan: Plan
+
+    @property
+    def variant(self) -> Variant:
+        return self.model.variants[self.at]
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A file that cannot be planned for, and why."""
+
+    name: str
+    choice: str
+    error: HearthError
+
+
+@dataclass(frozen=True, slots=True)
+class Suited:
+    """The catalogue on this computer: the best first, then all others."""
+
+    best: tuple[Outlook, ...]
+    others: tuple[Outlook, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pins:
+    """What a person set for one model by hand; None is automatic."""
+
+    n_ctx: int | None = None
+    n_gpu_layers: int | None = None
+    n_cpu_moe: int | None = None
+
+    def over(self, wish: Wish) -> Wish:
+        """The wish with these values, and only these, of the three."""
+        return replace(
+            wish,
+            n_ctx=self.n_ctx,
+            n_gpu_layers=self.n_gpu_layers,
+            n_cpu_moe=self.n_cpu_moe,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What the details of a model start from."""
+
+    outlook: Outlook
+    pins: Pins
+    machine: MachineProfile
+
+
+def file_model(name: str, choice: str, path: str, facts: ModelFacts) -> Model:
+    """A model of one file that is here."""
+    quality = quality_of(facts.quant, n_params=facts.n_params)
+    return Model(name, (Variant(facts, quality, path=path),), choice=choice)

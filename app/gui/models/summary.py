@@ -1,0 +1,95 @@
+"""The front of a model's details: three words, one sentence, the picture, the one action.
+
+GUI thread. Asks nobody: it shows an outlook and says what was pressed.
+"""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
+
+from app.foundation.units import bytes_text, rate_text
+from app.gui import theme
+from app.gui.models.badge import Badge
+from app.gui.models.speed_picture import SpeedPicture
+from app.gui.models.subjects import Model
+from app.gui.models.words import memory_words, page_words, sentence_of, verdict_of
+from app.gui.widgets.buttons import TextButton
+from app.gui.widgets.plain import PlainLabel
+from app.planner.plan import Plan
+
+
+class Summary(QFrame):
+    """`use_asked` follows the one action for a model that is here, `copy_asked` for another."""
+
+    use_asked = Signal()
+    copy_asked = Signal()
+
+    def __init__(self, model: Model, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setProperty("kind", "card")
+        self.badge = Badge()
+        self.sentence = PlainLabel()
+        self.picture = SpeedPicture()
+        self._speed = PlainLabel(role="secondary")
+        self._memory = PlainLabel(role="secondary")
+        self._quality = PlainLabel(role="secondary")
+        self._warning = PlainLabel(role="danger")
+        self._is_here = model.is_here
+        self.use = TextButton(self.tr("Use this model"), "primary")
+        self.use.clicked.connect(self.use_asked)
+        self.anyway = TextButton(self.tr("Use anyway"))
+        self.anyway.clicked.connect(self.use_asked)
+        self.copy = TextButton(self.tr("Copy the address"), "primary", icon="copy")
+        self.copy_anyway = TextButton(self.tr("Copy the address"), icon="copy")
+        for each in (self.copy, self.copy_anyway):
+            each.clicked.connect(self.copy_asked)
+        self._arrange()
+
+    def show_plan(self, plan: Plan, quality: str) -> None:
+        """Show how this plan does. `quality` is the tier of the quant."""
+        fits = plan.fits != "no"
+        self.badge.show_verdict(verdict_of(plan))
+        self.sentence.setText(sentence_of(plan))
+        rate = plan.expected.generated_tokens_per_second
+        self.picture.show_rate(rate)
+        numbers = self.tr("{rate} expected.").format(rate=rate_text(rate))
+        page = page_words(plan.expected.prompt_tokens_per_second, self.locale())
+        self._speed.setText(f"{numbers} {page}")
+        memory = memory_words(plan)
+        self._memory.setText(memory[:1].upper() + memory[1:] + ".")
+        size = self.tr("File: {size}, {quant}").format(
+            size=bytes_text(plan.file_bytes), quant=plan.quant or self.tr("quant unknown")
+        )
+        self._quality.setText(f"{size}, {quality}." if quality else f"{size}.")
+        self._warning.setVisible(self._is_here and not fits)
+        # One accent for the one thing to do; nobody is led to what does not fit.
+        self.use.setVisible(self._is_here and fits)
+        self.anyway.setVisible(self._is_here and not fits)
+        self.copy.setVisible(not self._is_here and fits)
+        self.copy_anyway.setVisible(not self._is_here and not fits)
+
+    def _arrange(self) -> None:
+        self._warning.setText(
+            self.tr(
+                "You can use it all the same. Save your work in other programs first: while this "
+                "model is open the computer may stand still for minutes, and the system may "
+                "end programs to get memory back."
+            )
+        )
+        head = QHBoxLayout()
+        head.setSpacing(theme.SPACE_8)
+        head.addWidget(self.badge, 1)
+        for button in (self.anyway, self.copy_anyway, self.copy, self.use):
+            head.addWidget(button, 0, Qt.AlignmentFlag.AlignVCenter)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(*(theme.SPACE_16,) * 4)
+        column.setSpacing(theme.SPACE_8)
+        column.addLayout(head)
+        column.addWidget(self.sentence)
+        column.addWidget(self._warning)
+        column.addSpacing(theme.SPACE_4)
+        column.addWidget(self.picture)
+        column.addSpacing(theme.SPACE_4)
+        for label in (self._speed, self._memory, self._quality):
+            column.addWidget(label)

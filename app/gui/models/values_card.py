@@ -1,0 +1,158 @@
+"""The sliders of a plan: quant, context, layers on the graphics card, experts on the processor.
+
+GUI thread. Says which pins a person set; plans are made elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QWidget
+
+from app.foundation.units import bytes_text
+from app.gguf.facts import ModelFacts
+from app.gui.models.subjects import Model, Pins, Variant
+from app.gui.models.value_slider import ValueSlider
+from app.gui.models.words import quality_words
+from app.gui.widgets.cards import Card
+from app.gui.widgets.plain import PlainLabel
+from app.hardware.profile import MachineProfile
+from app.planner.memory import pools_of
+from app.planner.plan import Plan
+
+_CONTEXTS = (256, 512, 1024, *(step << at for at in range(10) for step in (2048, 3072)), 1 << 20)
+_UNKNOWN_TRAINED = 32_768
+_FEW_LAYERS = 2
+
+
+class ValuesCard(Card):
+    """`changed(at, pins)` follows every move: the variant looked at, and what is set by hand."""
+
+    changed = Signal(int, object)
+
+    def __init__(self, model: Model, at: int, machine: MachineProfile) -> None:
+        super().__init__()
+        self.setAccessibleName(self.tr("Change it"))
+        self._model = model
+        self._automatic_at = self._at = at
+        self._pins = Pins()
+        facts = model.variants[at].facts
+        has_card = len(pools_of(machine)) > 1
+        self.context = self._context(facts)
+        self.quant = self._quant(model.variants) if len(model.variants) > 1 else None
+        self.layers = self._layers(facts) if has_card else None
+        self.experts = self._experts(facts) if has_card and facts.n_expert else None
+        if self.layers is None:
+            self.add(
+                _note(
+                    self.tr(
+                        "All of it is computed by the processor: there is no "
+                        "graphics card here that Hearth can use."
+                    )
+                )
+            )
+
+    def show_plan(self, plan: Plan, at: int, pins: Pins) -> None:
+        """Show the values of this plan, and which of them a person chose."""
+        self._at, self._pins = at, pins
+        self.context.show_value(plan.n_ctx, pinned=pins.n_ctx is not None)
+        if self.quant is not None:
+            self.quant.show_value(at, pinned=at != self._automatic_at)
+        chosen = plan.configuration
+        if self.layers is not None:
+            self.layers.show_value(chosen.n_gpu_layers, pinned=pins.n_gpu_layers is not None)
+        if self.experts is not None:
+            self.experts.show_value(chosen.n_cpu_moe, pinned=pins.n_cpu_moe is not None)
+
+    def _context(self, facts: ModelFacts) -> ValueSlider:
+        slider = self._slider(
+            "n_ctx",
+            self.tr("Context"),
+            self.tr(
+                "How much of a conversation it can read at once, in tokens (about three quarters "
+                "of a word each). More takes more memory."
+            ),
+            self.tr("{n} tokens"),
+        )
+        slider.set_values(context_stops(facts.n_ctx_train))
+        return slider
+
+    def _layers(self, facts: ModelFacts) -> ValueSlider:
+        most = facts.n_layers + 1
+        slider = self._slider(
+            "n_gpu_layers",
+            self.tr("Layers on the graphics card"),
+            self.tr("The more of the model the card computes, the faster it writes."),
+            self.tr("{n} of {most}").replace("{most}", self.locale().toString(most)),
+        )
+        slider.set_values(range(most + 1))
+        return slider
+
+    def _experts(self, facts: ModelFacts) -> ValueSlider:
+        slider = self._slider(
+            "n_cpu_moe",
+            self.tr("Experts on the processor"),
+            self.tr(
+                "In how many layers the experts, which are used in turn, stay in main memory to "
+                "leave the card to the rest."
+            ),
+            self.tr("{n} layers"),
+        )
+        slider.set_values(range(facts.n_layers + 1))
+        return slider
+
+    def _quant(self, variants: Sequence[Variant]) -> ValueSlider:
+        slider = ValueSlider(
+            self.tr("Quant"),
+            self.tr("How finely the model is stored. Finer is better and larger."),
+            self._quant_text,
+        )
+        slider.set_values(range(len(variants)))
+        slider.moved.connect(self._quant_moved)
+        slider.released.connect(self._quant_released)
+        self.add(slider)
+        return slider
+
+    def _slider(self, pin: str, name: str, help_text: str, pattern: str) -> ValueSlider:
+        slider = ValueSlider(name, help_text, partial(self._number, pattern))
+        slider.moved.connect(partial(self._moved, pin))
+        slider.released.connect(partial(self._moved, pin, None))
+        self.add(slider)
+        return slider
+
+    def _number(self, pattern: str, value: int) -> str:
+        return pattern.replace("{n}", self.locale().toString(value))
+
+    def _quant_text(self, at: int) -> str:
+        variant = self._model.variants[at]
+        size = bytes_text(variant.facts.file_bytes)
+        return f"{variant.quant} · {size} · {quality_words(variant.quality.tier)}"
+
+    def _moved(self, pin: str, value: Any) -> None:
+        self._pins = replace(self._pins, **{pin: value})
+        self.changed.emit(self._at, self._pins)
+
+    def _quant_moved(self, at: int) -> None:
+        self._at = at
+        self.changed.emit(self._at, self._pins)
+
+    def _quant_released(self) -> None:
+        self._quant_moved(self._automatic_at)
+
+
+def context_stops(n_ctx_train: int) -> list[int]:
+    """Round contexts up to what the model was trained for, that one included."""
+    most = n_ctx_train or _UNKNOWN_TRAINED
+    stops = [stop for stop in _CONTEXTS if stop < most]
+    least = 2048 if most >= 2 * 2048 else 256
+    return [stop for stop in stops if stop >= least] + [most]
+
+
+def _note(text: str) -> QWidget:
+    label = PlainLabel(text, "secondary")
+    label.setContentsMargins(0, 8, 0, 8)
+    return label
