@@ -230,7 +230,8 @@ class MainWindow(QWidget):
         self.side.models_asked.connect(self.show_models)
         self.side.settings_asked.connect(self.show_settings)
         self.side.fold_asked.connect(self.toggle_sidebar)
-        self.chat_page.conversation_changed.connect(self._conversation_changed)
+        self.chat_page.conversation_changed.connect(self._mark)
+        self.chat_page.conversation_changed.connect(self.sidebar.reload)
         self.chat_page.open_model_requested.connect(self.ask_for_model)
         ModelDrop(self).dropped.connect(self.open_model)
 
@@ -265,10 +266,6 @@ class MainWindow(QWidget):
         if conversation_id == self.chat_page.conversation_id:
             self.chat_page.open_conversation(None)
             self._mark()
-
-    def _conversation_changed(self, _conversation_id: str) -> None:
-        self._mark()
-        self.sidebar.reload()
 
     def _mark(self) -> None:
         """Show in the sidebar what the page shows."""
