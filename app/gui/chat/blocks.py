@@ -23,6 +23,16 @@ class Run:
     code: bool = False
     link: str = ""
 
+    def has_style_of(self, other: Run) -> bool:
+        """True if the two differ in their text alone."""
+        return (
+            self.bold == other.bold
+            and self.italic == other.italic
+            and self.strike == other.strike
+            and self.code == other.code
+            and self.link == other.link
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class TextBlock:

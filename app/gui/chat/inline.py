@@ -65,54 +65,78 @@ def is_tangled(text: str) -> bool:
     return len(_DELIMITER.findall(text)) > _MAX_DELIMITERS
 
 
+class _Style:
+    """What holds for the text that comes next. Runs are made whole: copying one that is nearly
+    right takes ten times as long, and a paragraph is read again with each frame it grows in."""
+
+    __slots__ = ("bold", "italic", "link", "strike")
+
+    def __init__(self) -> None:
+        self.bold = self.italic = self.strike = False
+        self.link = ""
+
+    def change(self, token: Token) -> None:
+        """Follow the mark that opens or closes."""
+        kind, opens = token.type, token.nesting > 0
+        if kind in ("strong_open", "strong_close"):
+            self.bold = opens
+        elif kind in ("em_open", "em_close"):
+            self.italic = opens
+        elif kind in ("s_open", "s_close"):
+            self.strike = opens
+        elif kind in ("link_open", "link_close"):
+            self.link = str(token.attrGet("href") or "") if opens else ""
+
+    def run(self, text: str, *, code: bool = False) -> Run:
+        return Run(text, self.bold, self.italic, self.strike, code, self.link)
+
+
 def runs_of(children: Sequence[Token]) -> tuple[Run, ...]:
     """The styled text of one inline token's children."""
     out: list[Run] = []
-    style = Run("")
+    style = _Style()
     for token in children:
         kind = token.type
         if kind == "text":
-            out.extend(_with_bare_links(replace(style, text=token.content)))
+            out.extend(_with_bare_links(style.run(token.content)))
         elif kind == "code_inline":
-            out.append(replace(style, text=token.content, code=True))
+            out.append(style.run(token.content, code=True))
         elif kind in ("softbreak", "hardbreak"):
-            out.append(replace(style, text="\n"))
+            out.append(style.run("\n"))
         elif kind == "image":
             out.append(_image(token, style))
-        elif kind in ("strong_open", "strong_close"):
-            style = replace(style, bold=token.nesting > 0)
-        elif kind in ("em_open", "em_close"):
-            style = replace(style, italic=token.nesting > 0)
-        elif kind in ("s_open", "s_close"):
-            style = replace(style, strike=token.nesting > 0)
-        elif kind == "link_open":
-            style = replace(style, link=str(token.attrGet("href") or ""))
-        elif kind == "link_close":
-            style = replace(style, link="")
+        elif token.nesting:
+            style.change(token)
         elif token.content:
-            out.append(replace(style, text=token.content))
+            out.append(style.run(token.content))
     return _merged(out)
 
 
 def _merged(runs: list[Run]) -> tuple[Run, ...]:
+    """Neighbours of one style as one."""
     out: list[Run] = []
-    for run in runs:
-        if not run.text:
-            continue
-        if out and replace(out[-1], text="") == replace(run, text=""):
-            out[-1] = replace(run, text=out[-1].text + run.text)
-        else:
-            out.append(run)
+    at = 0
+    while at < len(runs):
+        first = runs[at]
+        texts = [first.text]
+        at += 1
+        while at < len(runs) and (not runs[at].text or first.has_style_of(runs[at])):
+            texts.append(runs[at].text)
+            at += 1
+        text = "".join(texts)
+        if text:
+            out.append(first if text == first.text else replace(first, text=text))
     return tuple(out)
 
 
-def _image(token: Token, style: Run) -> Run:
+def _image(token: Token, style: _Style) -> Run:
     """An image is named, never fetched: its words, and where it would have come from."""
     source = str(token.attrGet("src") or "")
     words = token.content or "no description"
     host = host_of(source)
     where = f" ({host})" if host else ""
-    return replace(style, text=f"[Image, not loaded: {words}{where}]", italic=True, link=source)
+    words = f"[Image, not loaded: {words}{where}]"
+    return Run(words, style.bold, True, style.strike, False, source)
 
 
 def _with_bare_links(run: Run) -> list[Run]:

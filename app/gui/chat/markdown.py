@@ -99,6 +99,7 @@ class _Reader:
         kind = token.type
         if kind in ("bullet_list_open", "ordered_list_open") and not self.lists:
             self.begins_list = True
+            self.hidden = False  # what was said of the paragraph before does not hold here
         if kind == "bullet_list_open":
             self.lists.append(_List(ordered=False, number=0))
         elif kind == "ordered_list_open":

@@ -6,7 +6,6 @@ GUI thread. `y` is from the message's top. Knows no view and no service.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Literal
 
 from PySide6.QtCore import QPointF, QRectF, Qt
@@ -127,7 +126,7 @@ class Message:
         """The boxes between `top` and `bottom`, placed from the message's top."""
         start = self.body_top
         for placed in self.body.visible(top - start, bottom - start):
-            yield replace(placed, y=placed.y + start)
+            yield Placed(placed.part, placed.index, placed.box, placed.y + start)
 
     @property
     def growth_top(self) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from app.foundation.units import bytes_text
 from app.gui.chat.blocks import Block, CodeBlock, FoldBlock, Run, TextBlock
 from app.gui.chat.markdown import parse, plain
@@ -24,7 +26,19 @@ def blocks_of(source: Source, segment: Segment, *, opened: bool) -> tuple[Block,
         return parse_table(body)
     if segment.kind == "plain":
         return plain(body, joined=segment.joined)
-    return parse(body)
+    return _prose(source, segment)
+
+
+def _prose(source: Source, segment: Segment) -> tuple[Block, ...]:
+    """While a segment is open, only what can still change is read anew."""
+    if segment.closed or segment.settled <= segment.start:
+        return parse(source.body(segment))
+    settled = source.text[segment.start : segment.settled]
+    return (*_settled(settled), *parse(source.text[segment.settled : segment.end]))
+
+
+#: Of the answers that grow now, what was read of each the last time.
+_settled = lru_cache(maxsize=4)(parse)
 
 
 def excerpt(text: str) -> str:

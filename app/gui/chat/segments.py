@@ -32,7 +32,8 @@ _THINK_CLOSE = re.compile(r"</think(?:ing)?>")
 @dataclass(slots=True)
 class Segment:
     """Source from `start` to `end`; `body_start` and `body_end` leave out fences and marks.
-    `joined` continues the text of the segment before it."""
+    `joined` continues the text of the segment before it. Up to `settled`, while it is open, no
+    later text can reach: there it could be cut, were it longer."""
 
     kind: Kind
     start: int
@@ -42,6 +43,7 @@ class Segment:
     language: str = ""
     closed: bool = False
     joined: bool = False
+    settled: int = 0
 
 
 class Source:
@@ -104,6 +106,8 @@ class Source:
             self._begin("plain" if self._as_written else "prose", self._line_start, end)
             last = self.segments[-1]
         self._extend(last, end)
+        if last.kind == "prose" and self._stands_apart(self.text[self._line_start]):
+            last.settled = self._line_start
         if last.kind in ("prose", "plain") and end - self._line_start > HARD_LIMIT_CHARS:
             self._cut_giant_line(last, end)
 
@@ -264,14 +268,20 @@ class Source:
             return True
         if self.text.count("\n", last.start, start) >= HARD_LIMIT_LINES:
             return True
-        if line[0] in " \t" or start - last.start < LEAST_CHARS:
-            return False
-        if _HEADING.match(line):
-            return True
-        if not self._after_blank:
+        if line[0] in " \t":
             return False
         in_same_list = self._in_list and _LIST_ITEM.match(line) is not None
-        return not in_same_list or start - last.start > SOFT_LIMIT_CHARS
+        if _HEADING.match(line) or (self._after_blank and not in_same_list):
+            last.settled = start
+            return start - last.start >= LEAST_CHARS
+        return self._after_blank and start - last.start > SOFT_LIMIT_CHARS
+
+    def _stands_apart(self, first: str) -> bool:
+        """True where a new block begins, whatever the line that begins with `first` becomes."""
+        may_continue = self._in_list and (first in "-*+" or first.isdecimal())
+        return (
+            self._after_blank and not self._inner_fence and first not in " \t" and not may_continue
+        )
 
     def _grow(self, last: Segment | None, start: int, end: int) -> None:
         if last is None:

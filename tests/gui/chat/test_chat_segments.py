@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.gui.chat.markdown import parse
+from app.gui.chat.reading import blocks_of
 from app.gui.chat.segments import HARD_LIMIT_CHARS, Source
 
 SAMPLE = """<think>
@@ -97,6 +99,47 @@ def test_any_text_in_any_pieces(text: str, step: int) -> None:
     assert cuts(source) == cuts(whole)
     covered = "".join(whole.text[s.start : s.end] for s in whole.segments)
     assert covered.split() == text.split()
+
+
+MARKDOWN = (
+    *("word and more\n", "\n", "\n", "- item\n", "* item **b\n", "1. one\n", "12) x\n"),
+    *("  indented\n", "    code\n", "\ttab\n", "> quote\n", "# head\n", "==\n", "---\n"),
+    *(
+        "```py\n",
+        "```\n",
+        "~~~\n",
+        "| a | b |\n",
+        "|---|---|\n",
+        "text **bold\n",
+        "closes** here\n",
+    ),
+    *("`code\n", "[a](http://x.y)\n", "+ p\n", "*\n", "-\n", "0\n", "word", " "),
+)
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_what_has_settled_reads_as_it_does_in_the_whole(seed: int) -> None:
+    draw = random.Random(seed)
+    text = "".join(draw.choices(MARKDOWN, k=draw.randint(2, 14)))
+    source = Source()
+    at = 0
+    while at < len(text):
+        step = draw.randint(1, 9)
+        source.append(text[at : at + step])
+        at += step
+        last = source.segments[-1] if source.segments else None
+        if last is not None and last.kind == "prose" and not last.closed:
+            assert blocks_of(source, last, opened=False) == parse(source.body(last))
+
+
+def test_a_paragraph_that_has_ended_is_settled_while_the_next_one_is_written() -> None:
+    source = Source()
+    source.append("First.\n\nSec")
+    assert source.text[: source.segments[-1].settled] == "First.\n\n"
+    source.append("ond.\n\n- a\n\n")
+    assert source.text[: source.segments[-1].settled] == "First.\n\nSecond.\n\n"
+    source.append("- b")
+    assert source.text[: source.segments[-1].settled] == "First.\n\nSecond.\n\n"
 
 
 def test_only_the_last_segment_changes() -> None:
