@@ -17,7 +17,8 @@ from app.hardware.profile import Device, Unknown
 
 LARGEST_DISTANCE: Final = 0.25
 """Of logits, in standard deviations: what separates code paths that are both right."""
-LARGEST_ERROR: Final = 0.05
+LARGEST_ERROR: Final = 0.1
+"""Of the worst value of a product, in sizes of the result; right ones are within 0.03."""
 _FASTEST: Final = 1e18
 _WRAPPED: Final = 1 << 62
 _MOST_BYTES: Final = 1 << 50

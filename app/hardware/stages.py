@@ -283,7 +283,9 @@ class Stages:
         except HearthError as error:
             why = error.detail or error.title
             _log.warning("stage %s of the probe: %s", request["stage"], why)
-            attempt.bad("failed", why)
+            # A library that does not open costs little to try again, and nothing works without.
+            if request["stage"] != "processor":
+                attempt.bad("failed", why)
             return why
 
 

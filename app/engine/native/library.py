@@ -61,8 +61,7 @@ class Library:
 
     def take_modules(self) -> None:
         """Open the GPU modules that the environment names by now. Engine thread, or a child."""
-        if self.variant != backends.NATIVE:
-            backends.register_modules(self.ggml, self.folder, self._modules)
+        backends.register_modules(self.ggml, self.folder, self._modules)
 
     def brief(self, name: str) -> Any:
         """The binding `name`, holding the interpreter lock. Only for calls under a millisecond."""

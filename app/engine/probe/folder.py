@@ -14,12 +14,14 @@ JsonObject = dict[str, Any]
 
 
 def answer(request: JsonObject, progress: Callable[[JsonObject], None]) -> JsonObject:
-    """`scores` of variants (0: not here) and `modules`. In the plain build the one variant is
-    "native", and the one module, "", is what was built in."""
+    """`scores` of variants (0: not here) and `modules`. Where the processor's part is built in,
+    the one variant is "native"; the module "" is what else was built in."""
     from app.engine.native import backends
 
     runtime = native_runtime()
-    scores = {} if runtime is None else backends.scores(runtime)
-    if runtime is None or not scores:
+    if runtime is None:
         return {"scores": {backends.NATIVE: 1}, "modules": [""]}
-    return {"scores": scores, "modules": list(backends.gpu_modules(runtime))}
+    modules = list(backends.gpu_modules(runtime))
+    if not backends.variants(runtime):
+        return {"scores": {backends.NATIVE: 1}, "modules": ["", *modules]}
+    return {"scores": backends.scores(runtime), "modules": modules}

@@ -23,7 +23,8 @@ from app.foundation.units import MIB
 
 JsonObject = dict[str, Any]
 
-_PROMPT = "Hello! What can you do, and how much memory does this computer have for it?"
+# As the Guide is asked; another model reads it as a text like any other.
+_PROMPT = "<|user|>What can you do, and what do you need for it?<|end|><|assistant|>"
 _N_TOKENS = 12
 _N_CTX = 256
 _LONG_ENOUGH_S = 0.02
@@ -112,7 +113,7 @@ def _written(model: Model, context: Context, follow: list[int] | None) -> Said:
     tokens: list[int] = []
     logits: list[list[float]] = []
     vocabulary = model.vocabulary
-    following = vocabulary.tokenize(_PROMPT, add_special=True, parse_special=False)
+    following = vocabulary.tokenize(_PROMPT, add_special=True, parse_special=True)
     position = 0
     for step in range(_N_TOKENS):
         found = _next(model, context, following, position)
