@@ -67,6 +67,15 @@ def read_header(path: str | Path) -> Header:
         ) from error
 
 
+def header_from(file: BinaryIO, path: str, file_bytes: int) -> Header:
+    """The header of a GGUF whose bytes come from `file`, in order and as they are asked for.
+
+    `path` names it in errors, `file_bytes` is the length of the whole file. What `file.read`
+    raises goes through. Raises ModelFileInvalid or ModelUnsupported.
+    """
+    return _Reader(path, file, file_bytes).header()
+
+
 class _Reader:
     """A cursor over the header bytes read so far; `_need` reads on and checks the bounds."""
 

@@ -13,7 +13,6 @@ import sys
 import tempfile
 from array import array
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -29,21 +28,6 @@ _TENSOR_NUMBERS = {entry.name: number for number, entry in TENSOR_TYPES.items()}
 #: Types of values in a header that was made, not read: by Python type and array code.
 _MADE_TYPES = {bool: "bool", int: "u32", float: "f32", str: "text"}
 _MADE_ARRAYS = {"B": "[bool]", "i": "[i32]", "I": "[u32]", "f": "[f32]"}
-
-
-def stripped(header: Header) -> Header:
-    """The same without its vocabulary: some kilobytes instead of megabytes. Weights, KV and
-    compute stay what they were; the memory of the vocabulary itself is gone."""
-    tokens = header.metadata.get("tokenizer.ggml.tokens")
-    size_key = header.own("vocab_size")
-    metadata = {
-        key: value for key, value in header.metadata.items() if not key.startswith("tokenizer.")
-    }
-    metadata["tokenizer.ggml.model"] = "none"
-    metadata[size_key] = len(tokens) if isinstance(tokens, Strings) else header.whole(size_key)
-    types = {key: kind for key, kind in header.types.items() if key in metadata}
-    types |= {"tokenizer.ggml.model": "text", size_key: "u32"}
-    return replace(header, metadata=metadata, types=types)
 
 
 @contextlib.contextmanager
