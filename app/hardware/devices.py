@@ -79,8 +79,9 @@ def are_one(ours: Device, theirs: Device) -> bool:
         return False  # one backend that offers a card twice was told to
     if ours.id and theirs.id:
         return ours.id == theirs.id
-    a, b = _plain(ours.description), _plain(theirs.description)
-    return bool(a and b) and (a.startswith(b) or b.startswith(a))
+    # Not by their beginnings: an RTX 3060 is no RTX 3060 Ti.
+    name = _plain(ours.description)
+    return bool(name) and name == _plain(theirs.description)
 
 
 def taken_by(device: Device, kept: Sequence[Device], left_out: Sequence[Device]) -> Device | None:
