@@ -112,7 +112,9 @@ def pools_of(
         chosen = [
             device for name in dict.fromkeys(only) for device in usable if device.name == name
         ]
-    unified = machine.memory.is_unified
+    # A chip is what shares main memory then; a card beside it has its own.
+    has_chip = any(device.kind == "igpu" for device in known(machine.devices, ()))
+    unified = machine.memory.is_unified and not has_chip
     pools = []
     for device in chosen:
         residual = learnt.of(device.backend, known(device.driver, ""), architecture)
