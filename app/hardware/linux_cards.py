@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import platform
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from app.hardware.cards import Card
@@ -27,18 +28,30 @@ _VENDORS = {
 }
 # Drivers of chips that have no memory of their own.
 _INTEGRATED = frozenset({"v3d", "vc4", "vc4-drm", "panfrost", "panthor", "lima", "msm", "asahi"})
+# What only draws, without any hardware to compute on.
+_NO_CARDS = frozenset({"simple-framebuffer", "efi-framebuffer", "vkms", "vgem"})
 _MANIFESTS = ("usr/share/vulkan/icd.d", "usr/local/share/vulkan/icd.d", "etc/vulkan/icd.d")
 _LIBRARIES = ("usr/lib", "usr/lib64", "usr/lib/x86_64-linux-gnu", "usr/lib/aarch64-linux-gnu")
 
 
 def cards(root: Path) -> list[Card]:
-    """Every card with a kernel driver, in the kernel's order."""
+    """Every card with a kernel driver, in the kernel's order.
+
+    What is not on a PCI bus is parts of one chip: one part computes, another has the display.
+    """
     folders = [
         path
         for path in (root / "sys/class/drm").glob("card*")
         if re.fullmatch(r"card\d+", path.name)
+        and _event(path / "device").get("DRIVER") not in _NO_CARDS
     ]
-    return [_card(root, path) for path in sorted(folders, key=lambda path: int(path.name[4:]))]
+    found = [_card(root, path) for path in sorted(folders, key=lambda path: int(path.name[4:]))]
+    parts = [card for card in found if not card.id]
+    if len(parts) > 1:
+        shown = [card.has_display for card in parts if card.has_display is not None]
+        whole = replace(parts[0], has_display=any(shown) if shown else None)
+        found = [card for card in found if card.id] + [whole]
+    return found
 
 
 def driver_parts(root: Path) -> list[str]:
