@@ -106,17 +106,16 @@ def _opened(path: Path) -> Iterator[Callable[[mmap.mmap], int]]:
     if sys.platform == "win32":
         with _windows(path) as read:
             yield read
-        return
-    flags = os.O_RDONLY | getattr(os, "O_DIRECT", 0)
-    descriptor = os.open(path, flags)
-    try:
-        if sys.platform == "darwin":
-            import fcntl
+    else:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_DIRECT", 0))
+        try:
+            if sys.platform == "darwin":
+                import fcntl
 
-            fcntl.fcntl(descriptor, fcntl.F_NOCACHE, 1)
-        yield lambda buffer: os.readv(descriptor, [buffer])
-    finally:
-        os.close(descriptor)
+                fcntl.fcntl(descriptor, fcntl.F_NOCACHE, 1)
+            yield lambda buffer: os.readv(descriptor, [buffer])
+        finally:
+            os.close(descriptor)
 
 
 @contextlib.contextmanager
