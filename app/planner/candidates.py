@@ -7,7 +7,7 @@ more memory can only add plans.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import combinations, permutations, product
+from itertools import combinations, pairwise, permutations, product
 from typing import Final
 
 from app.gguf.facts import ModelFacts
@@ -142,8 +142,8 @@ def device_orders(
 ) -> tuple[tuple[int, ...], ...]:
     """Numbers of pools that could share the layers, none of them first.
 
-    Every device alone, then the fastest two, three, four, eight and all of them; the last of an
-    order is filled first. Up to three devices in every order, more by their speed.
+    Every device alone, then the fastest two, three, four, eight and all of them. The last of an
+    order is filled first, so it is the fastest; of equal ones up to three in every order.
     """
     numbers = list(range(1, len(pools)))[:_MOST_DEVICES]
     if wish.n_gpu_layers == 0 or not numbers:
@@ -157,5 +157,10 @@ def device_orders(
     orders: list[tuple[int, ...]] = [*alone, *((number,) for number in reversed(numbers))]
     for count in sorted({2, 3, 4, 8, len(numbers)} & set(range(2, len(numbers) + 1))):
         fastest = numbers[-count:]
-        orders += permutations(fastest) if count <= _MOST_ORDERED else [tuple(fastest)]
+        ways = permutations(fastest) if count <= _MOST_ORDERED else [tuple(fastest)]
+        orders += (way for way in ways if _is_rising([rates[n].bytes_per_s for n in way]))
     return tuple(orders)
+
+
+def _is_rising(values: list[float]) -> bool:
+    return all(low <= high for low, high in pairwise(values))

@@ -85,6 +85,9 @@ class Search:
         self.choices = Choices(facts, wish, self._ubatch)
         self.spans = Spans(self.ledger, wish.n_cpu_moe)
         self.orders = device_orders(self.pools, self.timing.rates, wish)
+        self._repacked = self._is_repacked()
+        self._made: dict[tuple[Rung, int, bool], tuple[Configuration, Shape]] = {}
+        self._fastest: dict[tuple[Order, str, str], float] = {}
 
     def best(self) -> Point:
         """The optimum. Where nothing fits, what falls shortest of it is shown."""
@@ -103,15 +106,17 @@ class Search:
         """The same search with this context."""
         other = copy.copy(self)
         other.choices = Choices(self.facts, replace(self.wish, n_ctx=n_ctx), self._ubatch)
+        other._made, other._fastest = {}, {}
         return other
 
-    def point(self, rung: Rung, n_ctx: int, layout: Layout) -> Point:
-        """This very choice, whether it fits or not."""
+    def point(self, rung: Rung, n_ctx: int, layout: Layout, least: Fit = "no") -> Point | None:
+        """This very choice, or None where it fits less well than `least`."""
         whole = layout.first == 0 and not layout.n_cpu_moe
-        chosen = self.choices.configuration(n_ctx, rung, all_on_devices=whole)
-        shape = self.ledger.shape(chosen)
+        chosen, shape = self._of(rung, n_ctx, whole)
         mode = self._load_mode(whole, layout)
         fit, margin_bytes, short_bytes = self._fit(layout, shape, mode)
+        if FITS.index(fit) < FITS.index(least):
+            return None
         speed = self.timing.tokens_per_second(layout, chosen)
         key = Key(
             fit=FITS.index(fit),
@@ -142,6 +147,9 @@ class Search:
         self, points: Callable[[_Family], Iterator[Point]], orders: tuple[Order, ...]
     ) -> Point | None:
         best: Point | None = None
+        # What the most saving rung cannot fit, no other can.
+        last = self._family((), self.choices.rungs[-1])
+        orders = tuple(o for o in orders if any(points(replace(last, order=o))))
         families = [self._family(order, rung) for order in orders for rung in self.choices.rungs]
         families.sort(key=lambda family: family.bound, reverse=True)
         for family in families:
@@ -154,13 +162,8 @@ class Search:
 
     def _family(self, order: Order, rung: Rung) -> _Family:
         """With a key that none of its points exceeds."""
-        n_units = self.ledger.n_units
-        layouts = [Layout((number,), (0,), 0, n_units) for number in order]
-        if not order or not self.timing.is_faster(order):
-            layouts.append(Layout((), (), 0, n_units))
-        wanted, choices = self.choices.wanted, self.choices
-        chosen = choices.configuration(choices.least, rung, all_on_devices=bool(order))
-        fastest = max(self.timing.tokens_per_second(layout, chosen) for layout in layouts)
+        choices = self.choices
+        fastest = self._fastest_of(order, rung)
         steps = [choices.ubatch(rung, all_on_devices=where) for where in {bool(order), False}]
         bound = Key(
             fit=FITS.index("well"),
@@ -168,15 +171,28 @@ class Search:
             pace=pace_of(fastest, self.wish.least_tokens_per_second),
             has_context=True,
             on_devices=bool(order) and self._is_worth(order),
-            n_ctx=wanted,
+            n_ctx=choices.wanted,
             is_f16=rung.is_f16,
             speed=speed_step(fastest),
             few_devices=-len(order),
-            n_ubatch=min(wanted, max(steps)),
+            n_ubatch=min(choices.wanted, max(steps)),
             n_seq_max=rung.n_seq_max,
             exact_speed=fastest,
         )
         return _Family(order, rung, bound)
+
+    def _fastest_of(self, order: Order, rung: Rung) -> float:
+        """Tokens a second that no layout of this order exceeds."""
+        kind = (order, rung.cache_type_k, rung.cache_type_v)
+        if kind not in self._fastest:
+            n_units = self.ledger.n_units
+            layouts = [Layout((number,), (0,), 0, n_units) for number in order]
+            if not order or not self.timing.is_faster(order):
+                layouts.append(Layout((), (), 0, n_units))
+            chosen, _ = self._of(rung, self.choices.least, bool(order))
+            speeds = (self.timing.tokens_per_second(layout, chosen) for layout in layouts)
+            self._fastest[kind] = max(speeds)
+        return self._fastest[kind]
 
     def _is_worth(self, devices: Order) -> bool:
         """Whether having everything there is better than the processor; chosen ones are."""
@@ -201,8 +217,8 @@ class Search:
         """With the least context, so that as little as possible is taken."""
         for places in self._places(family):
             for layout in places(family, self.choices.least):
-                point = self.point(family.rung, self.choices.least, layout)
-                if point.fit != "no":
+                point = self.point(family.rung, self.choices.least, layout, "tight")
+                if point is not None:
                     yield point
 
     def _any_margin(self, family: _Family) -> Iterator[Point]:
@@ -222,10 +238,10 @@ class Search:
 
         def at(index: int) -> Point | None:
             points = (
-                self.point(family.rung, contexts[index], layout)
+                self.point(family.rung, contexts[index], layout, "well")
                 for layout in places(family, contexts[index])
             )
-            fitting = (point for point in points if point.fit == "well")
+            fitting = (point for point in points if point is not None)
             return max(fitting, key=lambda point: point.key, default=None)
 
         best = at(len(contexts) - 1)
@@ -258,9 +274,15 @@ class Search:
         """Some of it on devices, as much as fits there well."""
         shape = self._shape(family, n_ctx, whole=False)
         if self.timing.is_faster(family.order):
-            yield from self.spans.shared(family.order, shape)
-        else:
+            simple = self.timing.likes_layers(family.order)
+            layouts = self.spans.shared if simple else self.spans.shorter
+            yield from layouts(family.order, shape)
+        elif () not in self.orders or not self._all_share_main(family.order):
+            # Slower than the processor, in its own memory: a part of it there is never better.
             yield from self.spans.shorter(family.order, shape)
+
+    def _all_share_main(self, order: Order) -> bool:
+        return all(self.pools[number].shares_main for number in order)
 
     def _as_pinned(self, family: _Family, n_ctx: int) -> Iterator[Layout]:
         """As many layers on devices as were pinned."""
@@ -278,18 +300,26 @@ class Search:
         """Nothing fits: the choice that falls shortest of fitting."""
         choices = self.choices
         rung = choices.rungs[-1]
-        points = [
+        points = (
             self.point(rung, choices.least, layout)
             for order in (*self.orders, *(() if self.wish.n_gpu_layers else ((),)))
             for family in (self._family(order, rung),)
             for places in self._places(family)
             for layout in places(family, choices.least)
-        ]
-        return min(points, key=lambda point: point.short_bytes)
+        )
+        found = [point for point in points if point is not None]
+        return min(found, key=lambda point: point.short_bytes)
 
     def _shape(self, family: _Family, n_ctx: int, *, whole: bool) -> Shape:
-        chosen = self.choices.configuration(n_ctx, family.rung, all_on_devices=whole)
-        return self.ledger.shape(chosen)
+        return self._of(family.rung, n_ctx, whole)[1]
+
+    def _of(self, rung: Rung, n_ctx: int, whole: bool) -> tuple[Configuration, Shape]:
+        """The configuration without its places, and its shape; kept, as many points share it."""
+        made = self._made.get((rung, n_ctx, whole))
+        if made is None:
+            chosen = self.choices.configuration(n_ctx, rung, all_on_devices=whole)
+            made = self._made[rung, n_ctx, whole] = (chosen, self.ledger.shape(chosen))
+        return made
 
     def _fit(self, layout: Layout, shape: Shape, mode: LoadMode) -> tuple[Fit, int, int]:
         """The worst of all memories, what main memory has to spare, and what is lacking."""
@@ -317,7 +347,10 @@ class Search:
             shares = any(self.pools[number].shares_main for number in layout.devices)
             tight = self.facts.file_bytes > self.pools[0].budget_bytes
             return "none" if tight and not shares else "mmap"
+        return "none" if self._repacked else "mmap"
+
+    def _is_repacked(self) -> bool:
         share = self.dry_run.repacked_share if self.dry_run is not None else None
         if share is None:
-            return "none" if is_repacked(self.facts, self.pools[0]) else "mmap"
-        return "none" if share >= _REPACKED_SHARE else "mmap"
+            return is_repacked(self.facts, self.pools[0])
+        return share >= _REPACKED_SHARE

@@ -35,40 +35,43 @@ class Spans:
         return self._pinned
 
     def reach(self, order: Order, shape: Shape, n_cpu_moe: int, lowest: int = 0) -> Layout | None:
-        """As many units as fit, but none below `lowest`; None where a device would be idle.
+        """As many units as fit, but none below `lowest`; None where a device holds nothing.
 
-        The last device is filled first: it holds the output.
+        The last device is filled first: it holds the output. One unit is left to each other.
         """
         starts: list[int] = []
         end = self._n_units
-        for number in reversed(order):
-            start = self._lowest(number, (lowest, end), n_cpu_moe, shape)
-            if start == end:
+        for place, number in reversed(list(enumerate(order))):
+            start = self._lowest(number, (lowest + place, end), n_cpu_moe, shape)
+            if start >= end:
                 return None
             starts.insert(0, start)
             end = start
         return self._layout(order, tuple(starts), n_cpu_moe)
 
     def shared(self, order: Order, shape: Shape) -> Iterator[Layout]:
-        """What fits without everything being on devices: of each reach the fewest experts in
-        main memory. Any other layout of this order has more there."""
+        """What fits without everything being on devices, with as many layers there as fit.
+
+        On one device more experts in main memory are worth it only for more layers; on several
+        also for another share between them.
+        """
         if self._pinned is not None:
             found = self.reach(order, shape, self._pinned, 0 if self._pinned else 1)
             if found is not None:
                 yield found
             return
-        reaches: dict[int, Layout] = {}
+        reaches: dict[tuple[int, ...], Layout] = {}
         for n_cpu_moe in range(self._n_layers, -1, -1):
             found = self.reach(order, shape, n_cpu_moe, 0 if n_cpu_moe else 1)
             if found is None:
                 break
-            reaches[found.first] = found
+            reaches[found.starts] = found
             if n_cpu_moe <= found.first:
                 break  # no expert is left apart: fewer change nothing
         yield from reaches.values()
 
     def shorter(self, order: Order, shape: Shape) -> Iterator[Layout]:
-        """The same and every layout with fewer layers on devices: for devices that are slow."""
+        """The same and every layout with fewer layers on devices: where fewer can be faster."""
         for found in self.shared(order, shape):
             yield found
             for lowest in range(found.first + 1, self._n_units):

@@ -160,6 +160,18 @@ class Timing:
             for number in numbers
         )
 
+    def likes_layers(self, numbers: tuple[int, ...]) -> bool:
+        """Whether a layer is better on these devices even where its experts are not there."""
+        if not self._experts[-1]:
+            return True
+        gain_s = self._weight_s[0] - max(self._weight_s[number] for number in numbers)
+        dense = (
+            (self._active[layer + 1] - self._active[layer])
+            - (self._experts[layer + 1] - self._experts[layer])
+            for layer in range(self._facts.n_layers)
+        )
+        return min(dense) * gain_s >= 2 * _HOP_S
+
     def _corrected(self, speed: float, layout: Layout, kind: str) -> float:
         residual = self.residual(layout)
         if residual is None:

@@ -1,0 +1,1 @@
+"""Checks of accuracy, as commands with a short form among the tests."""
