@@ -37,23 +37,27 @@ _OFFLOADED_BATCH = 32
 _TYPICAL_DEPTH = 1024
 """Tokens of conversation at which the speed of an answer is said."""
 _EFFICIENCY = {
-    "Q8_0": 0.93,
-    "Q6_K": 0.83,
-    "Q5_K_M": 0.82,
-    "Q5_K_S": 0.82,
-    "Q4_0": 0.77,
-    "Q4_1": 0.77,
-    "IQ4_NL": 0.77,
-    "Q4_K_S": 0.77,
-    "Q4_K_M": 0.75,
-    "IQ4_XS": 0.74,
-    "Q3_K_M": 0.61,
-    "IQ3_M": 0.57,
-    "Q2_K": 0.54,
-    "IQ2_M": 0.47,
+    "Q8_0": 0.97,
+    "Q6_K": 0.95,
+    "Q5_K_M": 0.94,
+    "Q5_K_S": 0.94,
+    "Q4_0": 0.95,
+    "Q4_1": 0.95,
+    "IQ4_NL": 0.95,
+    "Q4_K_S": 0.94,
+    "Q4_K_M": 0.93,
+    "IQ4_XS": 0.92,
+    "Q3_K_M": 0.76,
+    "IQ3_M": 0.71,
+    "Q2_K": 0.67,
+    "IQ2_M": 0.58,
 }
-"""Bytes a second relative to F16, from llama.cpp's tools/quantize/README.md (size x tokens/s)."""
-_OTHER_EFFICIENCY = {"F": 1.0, "B": 1.0, "Q": 0.7, "I": 0.5, "M": 0.75}
+"""Bytes a second relative to reading plain numbers. From four bits on by public runs (their median,
+tests/zoo/README.md); below, by what llama.cpp's tools/quantize/README.md has relative to Q4_K_M."""
+_OTHER_EFFICIENCY = {"F": 1.0, "B": 1.0, "Q": 0.87, "I": 0.62, "M": 0.93}
+_EXPERT_WRITING, _EXPERT_READING = 0.75, 0.42
+"""Experts are many small matrices: of a dense model's speed this much is left, in public runs of
+gpt-oss, Gemma 4 and Qwen3.5 on three makers' cards (tests/zoo/README.md)."""
 
 _SPREAD_USUAL: Final = 0.5
 _SPREAD_MEASURED: Final = 0.25
@@ -110,7 +114,7 @@ class Timing:
         self._learnt = learnt
         share = min(1.0, facts.n_expert_used / facts.n_expert) if facts.n_expert else 1.0
         self._expert_share = share
-        experts = [n_bytes * share for n_bytes in facts.expert_layer_bytes]
+        experts = [n_bytes * share / _EXPERT_WRITING for n_bytes in facts.expert_layer_bytes]
         layers = zip(facts.layer_bytes, facts.expert_layer_bytes, experts, strict=True)
         output = float(facts.output_bytes + facts.tied_output_bytes)
         self._active = _sums([whole - all_ + used for whole, all_, used in layers] + [output])
@@ -231,7 +235,8 @@ class Timing:
             time_s += self._step_s(number, layout, (operations, dense), n_ubatch)
             if experts:
                 number = 0 if layer < kept else number
-                part = (experts * self._expert_share * self._operations, experts * fetched)
+                operations = experts * self._expert_share * self._operations / _EXPERT_READING
+                part = (operations, experts * fetched)
                 time_s += self._step_s(number, layout, part, n_ubatch)
         return time_s
 
@@ -247,7 +252,8 @@ class Timing:
             if not self._pools[device].shares_main:
                 fetching_s = n_bytes / PCIE_BYTES_PER_S / n_ubatch
                 return fetching_s + operations / self.rates[device].reading_flops
-        return max(operations / rate.reading_flops, n_bytes / rate.bytes_per_s / n_ubatch)
+        # Weights are read before they are used: little of that overlaps with computing.
+        return operations / rate.reading_flops + n_bytes / rate.bytes_per_s / n_ubatch
 
 
 def _numbers(layout: Layout) -> list[int]:
@@ -258,7 +264,8 @@ def _numbers(layout: Layout) -> list[int]:
 
 
 def _efficiency(quant: str) -> float:
-    return _EFFICIENCY.get(quant, _OTHER_EFFICIENCY.get(quant[:1], 0.7))
+    name = quant.removeprefix("UD-")
+    return _EFFICIENCY.get(name, _OTHER_EFFICIENCY.get(name[:1], 0.87))
 
 
 def _sums(values: list[float]) -> list[float]:
