@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from app.bootstrap.checks import checks
 from app.bootstrap.runtime import Runtime
-from app.cli.services import CliServices, KnownModel
+from app.cli.services import CliServices, KnownModel, Reach
 from app.hardware.probe import ledger_of, probe
 from app.protocol.model_ref import BUILT_IN
 from app.settings.schema import MODEL_PATH
@@ -23,7 +24,20 @@ def services_for(runtime: Runtime) -> CliServices:
         models=lambda: known_models(runtime),
         checks=lambda: checks(runtime),
         try_again=lambda: len(ledger_of(runtime.profile.root).forget_bad()),
+        reach=lambda: reach(runtime),
     )
+
+
+@contextmanager
+def reach(runtime: Runtime) -> Iterator[Reach]:
+    """What may ask the network; its connections are given up at the end."""
+    from app.bootstrap.reach import Network
+
+    network = Network(runtime.profile, runtime.settings)
+    try:
+        yield Reach(network.planning(runtime.planning), network.repositories)
+    finally:
+        network.close()
 
 
 def known_models(runtime: Runtime) -> Iterator[KnownModel]:

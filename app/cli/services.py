@@ -6,6 +6,7 @@ Each thing is built when first asked for, so that a command pays only for what i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,8 +15,10 @@ from app.foundation.paths import Profile
 
 if TYPE_CHECKING:
     from app.hardware.profile import MachineProfile
+    from app.inference.catalogue_planning import CataloguePlanning
     from app.inference.planning import Planning
     from app.inference.service import InferenceService
+    from app.models.repository import Repositories
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +41,16 @@ class KnownModel:
 
 
 @dataclass(frozen=True, slots=True)
+class Reach:
+    """What may ask the network, for as long as it is held."""
+
+    planning: CataloguePlanning
+    repositories: Repositories
+
+
+@dataclass(frozen=True, slots=True)
 class CliServices:
-    """Builders of services; each returns the same object every time."""
+    """Builders of services; each returns the same object every time, `reach` a new one."""
 
     profile: Callable[[], Profile]
     inference: Callable[[], InferenceService]
@@ -48,3 +59,4 @@ class CliServices:
     models: Callable[[], Iterable[KnownModel]]
     checks: Callable[[], Iterable[Check]]
     try_again: Callable[[], int]
+    reach: Callable[[], AbstractContextManager[Reach]]

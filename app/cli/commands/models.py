@@ -1,9 +1,10 @@
-"""`hearth models list` and `hearth models inspect FILE`, and how MODEL words are resolved."""
+"""`hearth models list`, `inspect` and `recommend`, and how words for models here are resolved."""
 
 from __future__ import annotations
 
 import argparse
 import os
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,11 @@ def add_words(commands: Any, common: argparse.ArgumentParser) -> None:
     models = commands.add_parser("models", help="the models on this computer")
     kinds = models.add_subparsers(dest="models_command", metavar="COMMAND", required=True)
     listing = kinds.add_parser("list", parents=[common], help="the models that Hearth knows")
+    listing.add_argument(
+        "--all", action="store_true", help="also those of the catalogue, which are not here"
+    )
     listing.set_defaults(carry_out=list_models)
+    import_module("app.cli.commands.recommend").add_words(kinds, common)
     inspect = kinds.add_parser("inspect", parents=[common], help="what a model file says of itself")
     inspect.add_argument("model", metavar="MODEL", help="a .gguf file, or hearth-guide")
     inspect.set_defaults(carry_out=inspect_model)
@@ -69,8 +74,34 @@ def list_models(words: argparse.Namespace, services: CliServices, output: Output
         )
         size = "gone" if n_bytes is None else bytes_text(n_bytes)
         output.text(f"{known.name}  ({size}, {known.source})\n    {known.path}")
-    output.document({"models": rows})
+    fields: dict[str, Any] = {"models": rows}
+    if words.all:
+        fields["catalogue"] = _catalogue(output)
+    output.document(fields)
     return DONE
+
+
+def _catalogue(output: Output) -> list[dict[str, Any]]:
+    """The catalogue, the most capable model first."""
+    from app.models.catalog import load
+
+    rows = []
+    output.text("\nIn the catalogue, the most capable first; `hearth plan ID` says how one runs:\n")
+    for entry in reversed(load().entries):
+        files = [{"quant": file.quant, "file_bytes": file.bytes} for file in entry.files]
+        rows.append(
+            {
+                "id": entry.id,
+                "name": entry.name,
+                "licence": entry.licence,
+                "capabilities": list(entry.capabilities),
+                "sentence": entry.sentence,
+                "files": files,
+            }
+        )
+        sizes = ", ".join(f"{file.quant} {bytes_text(file.bytes)}" for file in entry.files)
+        output.text(f"{entry.id}  ({sizes})\n    {entry.sentence}")
+    return rows
 
 
 def _file_bytes(path: Path) -> int | None:

@@ -1,43 +1,102 @@
-"""`hearth plan MODEL`: what would be chosen for a file, and why."""
+"""`hearth plan MODEL`: what would be chosen for a model, be it here or not, and why."""
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from app.cli.commands.models import model_path
 from app.cli.output import DONE, Output
+from app.cli.pins import add_pins, wish_from
 from app.cli.services import CliServices
+from app.cli.subjects import named, subject_for
 from app.foundation.errors import InvalidInput
 from app.foundation.paths import person_path
+from app.foundation.units import bytes_text
+
+if TYPE_CHECKING:
+    from app.hardware.profile import MachineProfile
+    from app.planner.wish import Wish
 
 _LIMIT_BYTES = 1_000_000
+_DOING = {"catalogue": "Reading the file's header …", "header": "Counting its memory …"}
 
 
 def add_words(commands: Any, common: argparse.ArgumentParser) -> None:
     """Add `plan`."""
     plan = commands.add_parser("plan", parents=[common], help="how a model would run, and why")
-    plan.add_argument("model", metavar="MODEL", help="a .gguf file or a known model")
-    plan.add_argument("--machine", metavar="FILE", help="a saved `probe --json` of another machine")
-    plan.add_argument("--context", metavar="N", type=int, help="the context wanted, in tokens")
+    plan.add_argument(
+        "model",
+        metavar="MODEL",
+        help="a .gguf file, a known model, a catalogue id[:quant], or owner/repo[:file]",
+    )
+    add_machine(plan)
+    add_pins(plan)
     plan.set_defaults(carry_out=carry_out)
+
+
+def add_machine(parser: argparse.ArgumentParser) -> None:
+    """Add the option that plans for another machine."""
+    parser.add_argument(
+        "--machine", metavar="FILE", help="a saved `probe --json` of another machine"
+    )
+
+
+def machine_from(words: argparse.Namespace) -> MachineProfile | None:
+    """The machine of the saved probe that the words name, if they do. Raises InvalidInput."""
+    from app.hardware.profile import MachineProfile
+
+    return MachineProfile.from_dict(_saved(words.machine)) if words.machine else None
 
 
 def carry_out(words: argparse.Namespace, services: CliServices, output: Output) -> int:
     """The plan and its reasons."""
-    from app.hardware.profile import MachineProfile
-    from app.planner.plan import Wish
-
-    if words.context is not None and words.context < 1:
-        raise InvalidInput(
-            "That context makes no sense.", "--context must be 1 or more.", "Leave it out."
-        )
-    machine = MachineProfile.from_dict(_saved(words.machine)) if words.machine else None
-    path = model_path(words.model, services)
-    plan = services.planning().plan_file(path, Wish(n_ctx=words.context), machine=machine)
+    wish, machine = wish_from(words), machine_from(words)
+    found = named(words.model, services)
+    if found.path is None:
+        return _elsewhere(found.word, services, output, wish, machine)
+    plan = services.planning().plan_file(found.path, wish, machine=machine)
     output.document(plan.as_dict())
     for line in plan.lines():
+        output.text(line)
+    return DONE
+
+
+def _elsewhere(
+    word: str,
+    services: CliServices,
+    output: Output,
+    wish: Wish,
+    machine: MachineProfile | None,
+) -> int:
+    """A model that is not here: each stage as it comes on a terminal, the last one printed."""
+    with services.reach() as reach:
+        subject = subject_for(word, reach, wish, machine)
+        # Which file it is was chosen by the quant: the rest of the wish is for its plan.
+        wish = dataclasses.replace(wish, quant=None)
+        last = None
+        for step in reach.planning.steps(subject, wish, machine=machine):
+            output.status(_DOING.get(step.stage, ""))
+            last = step
+        output.status("")
+    assert last is not None
+    place = subject.place
+    output.document(
+        {
+            **last.plan.as_dict(),
+            "id": subject.entry.id if subject.entry is not None else "",
+            "repo": place.repo,
+            "file": place.name,
+            "stage": last.stage,
+            "held_up": last.held_up,
+        }
+    )
+    if subject.entry is not None:
+        output.text(f"{subject.entry.name}: {subject.entry.sentence}")
+    output.text(f"{place.repo}, {place.name} ({bytes_text(last.facts.file_bytes)})")
+    output.text()
+    for line in last.plan.lines():
         output.text(line)
     return DONE
 
