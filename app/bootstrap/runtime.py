@@ -5,17 +5,17 @@ from __future__ import annotations
 import dataclasses
 import os
 import threading
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from app.foundation.cancellation import Cancellation
+from app.bootstrap.late import LateAftermath, LatePlacing, LatePreflight, LateRendering
 from app.foundation.paths import Profile, native_runtime
 from app.foundation.sentinel import Sentinels
+from app.inference.advice import Adviser
 from app.inference.host import ModelHost
-from app.inference.placement import Placement
 from app.inference.service import InferenceService
 from app.inference.starter import StarterModel
 from app.metrics.recorder import Recorder
@@ -23,13 +23,10 @@ from app.settings.file import SettingsFile
 
 if TYPE_CHECKING:
     from app.engine.client import EngineClient
-    from app.engine.messages import LoadSettings
-    from app.gguf.header import Header
     from app.hardware.profile import MachineProfile, Unknown
+    from app.inference.aftermath import MeasuredAftermath
     from app.inference.planning import Planning
     from app.inference.preflight import Preflight
-    from app.protocol.chat import Message
-    from app.templates.render import Rendered, Renderer
 
 CLOSE_S = 5.0
 LOADING = "load"
@@ -51,7 +48,9 @@ class Runtime:
         self.safe_mode = safe_mode
         self.recorder = Recorder()
         self.sentinels = sentinels or Sentinels(None)
+        self.adviser = Adviser()
         self._is_window = sentinels is not None
+        self._made_aftermath: MeasuredAftermath | None = None
         self._building = threading.Lock()  # pool threads may ask for the same thing at once
 
     @cached_property
@@ -86,16 +85,32 @@ class Runtime:
 
         return Preflight(self.profile, sentinels=self.sentinels)
 
+    @property
+    def _aftermath(self) -> MeasuredAftermath:
+        planning = self.planning
+        with self._building:
+            if self._made_aftermath is None:
+                from app.inference.aftermath import MeasuredAftermath
+
+                self._made_aftermath = MeasuredAftermath(
+                    planning.learning, lambda: self.planning, self.adviser
+                )
+            return self._made_aftermath
+
     @cached_property
-    def inference(self) -> InferenceService:
-        host = ModelHost(
+    def host(self) -> ModelHost:
+        return ModelHost(
             self._new_engine,
-            _LatePlacing(lambda: self.planning),
-            _LatePreflight(lambda: self.preflight),
+            LatePlacing(lambda: self.planning),
+            LatePreflight(lambda: self.preflight),
             self.starter,
             guard=self._loading,
+            aftermath=LateAftermath(lambda: self._aftermath),
         )
-        return InferenceService(host, _LateRendering(), self.recorder)
+
+    @cached_property
+    def inference(self) -> InferenceService:
+        return InferenceService(self.host, LateRendering(), self.recorder)
 
     def close(self, deadline_s: float = CLOSE_S) -> bool:
         """Close what was built; True if all of it ended in time."""
@@ -104,6 +119,13 @@ class Runtime:
             ended = self.inference.close(deadline_s)
         if "settings" in self.__dict__:
             ended = self.settings.close(deadline_s) and ended
+        return self.close_pins(deadline_s) and ended
+
+    def close_pins(self, deadline_s: float) -> bool:
+        """Wait until what was pinned for single models is on disk."""
+        ended = True
+        if "_planning" in self.__dict__:
+            ended = self._planning.pins.close(deadline_s)
         return ended
 
     def choose_hardware(self) -> None:
@@ -141,54 +163,3 @@ class Runtime:
         """A note on disk while native code loads: a start that finds it goes into safe mode."""
         with self.sentinels.during(LOADING):
             yield
-
-
-class _LatePlacing:
-    """The planner behind its protocol, imported with the first model: no paint waits for it."""
-
-    def __init__(self, planning: Callable[[], Planning]) -> None:
-        self._planning = planning
-
-    def wish(self) -> Hashable:
-        return self._planning().wish()
-
-    def place(self, path: Path, header: Header, cancellation: Cancellation) -> Placement:
-        return self._planning().place(path, header, cancellation)
-
-
-class _LatePreflight:
-    """The trial behind its protocol, imported with the first model of the person's own."""
-
-    def __init__(self, preflight: Callable[[], Preflight]) -> None:
-        self._preflight = preflight
-
-    def check(self, settings: LoadSettings, cancellation: Cancellation) -> None:
-        self._preflight().check(settings, cancellation)
-
-
-class _LateRendering:
-    """The renderer behind its protocol, imported with the first prompt."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._made: Renderer | None = None
-        self._is_closed = False
-
-    def render(self, messages: Sequence[Message], template: str | None, **about: Any) -> Rendered:
-        return self._renderer().render(messages, template, **about)
-
-    def close(self) -> None:
-        with self._lock:
-            self._is_closed = True
-            if self._made is not None:
-                self._made.close()
-
-    def _renderer(self) -> Renderer:
-        from app.templates.render import Renderer
-
-        with self._lock:
-            if self._made is None:
-                self._made = Renderer()
-                if self._is_closed:
-                    self._made.close()
-            return self._made

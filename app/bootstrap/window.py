@@ -14,6 +14,7 @@ from types import FrameType
 from typing import NoReturn, TypeVar
 
 from app.bootstrap.runtime import Runtime
+from app.bootstrap.watching import Watching
 from app.chat.session import ChatService
 from app.conversations.repository import Repository
 from app.conversations.schema import SCHEMA
@@ -98,6 +99,7 @@ class WindowServices:
         )
         self._first_load: Future[HearthError | None] = Future()
         self._is_painted = threading.Event()
+        self._watching = Watching(self.runtime)
         self.gui = self._gui_services(opened, model)
 
     def _gui_services(self, opened: Opened, model: str | None) -> GuiServices:
@@ -120,13 +122,17 @@ class WindowServices:
             machine_facts=lambda: _soon("machine-facts", self._machine_facts),
             runtime_facts=lambda: _soon("runtime-facts", self._runtime_facts),
             planning=lambda: runtime.planning,
+            adviser=runtime.adviser,
+            follow_advice=self._watching.follow,
             restore_backup=None if backup is None else lambda: self._restore(backup),
             close_steps=[
                 CloseStep("sentinels", self._ends_well),
+                CloseStep("watching", self._watching.close),
                 CloseStep("answers", self.chat.close),
                 CloseStep("engine", runtime.inference.close),
                 CloseStep("database", self.database.close),
                 CloseStep("settings", runtime.settings.close),
+                CloseStep("pins", runtime.close_pins),
             ],
         )
 
@@ -138,6 +144,7 @@ class WindowServices:
         self.database.start_upkeep(_log_problem, _UPKEEP_DELAY_S)
         if self.runtime.safe_mode or self.gui.open_model:
             self.runtime.sentinels.clear(STARTING)
+            _soon("watching", self._watching.begin)
             return
         ref = ModelRef(self.runtime.settings.get(MODEL_PATH))
         self.runtime.inference.load(ref, self._first_load_event)
@@ -147,6 +154,7 @@ class WindowServices:
         if isinstance(event, Finished | Failed):
             self.runtime.sentinels.clear(STARTING)
             self._first_load.set_result(event.error if isinstance(event, Failed) else None)
+            _soon("watching", self._watching.begin)
 
     def _ends_well(self, _deadline_s: float) -> bool:
         """First of all steps: a load that outlasts the deadline is no crash."""

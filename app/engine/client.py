@@ -87,10 +87,10 @@ class EngineClient:
         self._enqueue(Unload(future))
         return future
 
-    def use_threads(self, n_threads: int) -> None:
-        """Compute with so many threads from now on, as power or other programs allow."""
+    def use_threads(self, n_threads: int, n_threads_batch: int) -> None:
+        """Write and read with so many threads from now on, as power or other programs allow."""
         with contextlib.suppress(EngineDead):
-            self._enqueue(UseThreads(n_threads))
+            self._enqueue(UseThreads(n_threads, n_threads_batch))
 
     def device_memory(self) -> Future[dict[str, int]]:
         """What is free on each device, by its driver; for engines with a model on one, whose

@@ -61,9 +61,10 @@ class Context:
             return Decoded.NO_SPACE
         return Decoded.STOPPED if code == 2 else Decoded.FAILED
 
-    def use_threads(self, n_threads: int) -> None:
-        """Compute with so many threads from now on, reading and writing alike."""
-        self.handle.library.api.llama_set_n_threads(self.handle.pointer, n_threads, n_threads)
+    def use_threads(self, n_threads: int, n_threads_batch: int) -> None:
+        """Compute single tokens and batches with so many threads from now on."""
+        api = self.handle.library.api
+        api.llama_set_n_threads(self.handle.pointer, n_threads, n_threads_batch)
 
     def length(self, sequence_id: int) -> int:
         """How many tokens the sequence holds."""

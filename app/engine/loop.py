@@ -116,7 +116,7 @@ class EngineLoop:
                 command.future.set_result(None)
         elif isinstance(command, UseThreads):
             if self._stepper is not None:
-                self._stepper.use_threads(command.n_threads)
+                self._stepper.use_threads(command.n_threads, command.n_threads_batch)
         elif isinstance(command, Look):
             _look(command)
         else:

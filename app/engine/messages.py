@@ -211,9 +211,11 @@ class Close:
 
 @dataclass(frozen=True, slots=True)
 class UseThreads:
-    """Compute with so many threads from the next step on; without a model nothing happens."""
+    """Write and read with so many threads from the next step on; without a model nothing
+    happens."""
 
     n_threads: int
+    n_threads_batch: int
 
 
 @dataclass(frozen=True, slots=True)

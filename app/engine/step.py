@@ -118,9 +118,9 @@ class Stepper:
         if plan.chunks:
             self._evaluate(plan.chunks)
 
-    def use_threads(self, n_threads: int) -> None:
-        """Compute with so many threads from the next decode on."""
-        self._context.use_threads(n_threads)
+    def use_threads(self, n_threads: int, n_threads_batch: int) -> None:
+        """Write and read with so many threads from the next decode on."""
+        self._context.use_threads(n_threads, n_threads_batch)
 
     def check_integrity(self) -> None:
         """Raise AssertionError where our books and the native memory disagree."""

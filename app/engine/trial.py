@@ -137,7 +137,7 @@ def _tuned(model: Model, context: Context, n_threads: int) -> dict[str, Any]:
         for number in numbers:
             if time.perf_counter() - began_s > _TUNING_S:
                 break
-            context.use_threads(number)
+            context.use_threads(number, number)
             context.clear(0)
             _next(model, context, [1], 0)  # the threads are started here
             for position in range(1, 1 + n_tokens):
@@ -147,7 +147,7 @@ def _tuned(model: Model, context: Context, n_threads: int) -> dict[str, Any]:
         n_tokens = max(_FEWEST_TOKENS, min(_MOST_TOKENS, int(share_s / max(best_s.values()))))
         if round_number == 0 and n_tokens == _FEWEST_TOKENS:
             break
-    context.use_threads(n_threads)
+    context.use_threads(n_threads, n_threads)
     chosen = n_threads
     for number, step_s in best_s.items():
         if step_s * _CLEARLY < best_s[chosen]:

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 from app.foundation.errors import HearthError, NoDisplay
 from app.gui import icons, theme, window_state
+from app.gui.advice import AdviceBanner
 from app.gui.bridge import Bridge
 from app.gui.closing import Closing
 from app.gui.collecting import Collecting
@@ -129,6 +130,7 @@ class Session(QObject):
         self._server: InstanceServer | None = None
         self.window = MainWindow(services, self.bridge, self.notify)
         self.window.setWindowIcon(icons.app_icon())
+        self._advice = AdviceBanner(services, self.bridge, self.notify, self.window.banners, self)
         self._unsubscribe = services.settings.subscribe(self.bridge.relay(self._setting_changed))
         self._connect()
 
@@ -152,6 +154,7 @@ class Session(QObject):
         """After the event loop: close what is still open, and let go of everything."""
         self._closing.wait()
         self._unsubscribe()
+        self._advice.close()
         self._stop_listening()
         self._signals.close()
         self.bridge.close()

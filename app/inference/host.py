@@ -11,27 +11,23 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from app.engine.messages import EngineState, LoadCancelled, LoadedModel, LoadSettings
+from app.engine.messages import EngineState, LoadCancelled, LoadedModel
 from app.foundation.cancellation import Cancellation
-from app.foundation.errors import EngineDead, ModelNotFound, ModelUnsupported, NotEnoughMemory
+from app.foundation.errors import EngineDead, ModelNotFound
 from app.foundation.paths import person_path
-from app.foundation.units import bytes_text
-from app.inference.placement import Placement, Placing, Preflight
+from app.inference.loading import Guard, Loader, OnProgress, checked_header
+from app.inference.placement import Aftermath, NoAftermath, Placement, Placing, Preflight
 from app.protocol.model_ref import ModelRef
 
 if TYPE_CHECKING:
     from app.engine.client import EngineClient
-    from app.gguf.header import Header
 
 MAX_ENGINE_DEATHS = 2
-
-OnProgress = Callable[[float | None, str], None]
-Guard = Callable[[str], AbstractContextManager[None]]
 
 _log = logging.getLogger(__name__)
 
@@ -49,13 +45,15 @@ class BuiltIn(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class HostSnapshot:
-    """What is in memory now. `state` is the engine's, or "dead" once it is given up."""
+    """What is in memory now. `state` is the engine's, or "dead" once it is given up; `ref` is
+    by what name the model was last asked for."""
 
     state: EngineState
     model: LoadedModel | None
     plan: Any
     active: int
     waiting: int
+    ref: ModelRef | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +63,7 @@ class _Identity:
     path: str
     size: int
     modified_ns: int
-    wish: Hashable
+    terms: Hashable
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +78,8 @@ class _Loaded:
 class Lease:
     """The right to use the model in memory; it stays there until `release`.
 
-    `is_own` says that it is the built-in model, its file as it was shipped.
+    `placement` says how it is placed, `is_own` that it is the built-in model, its
+    file as it was shipped.
     """
 
     def __init__(
@@ -93,6 +92,7 @@ class Lease:
         self.engine = engine
         self.model = loaded.model
         self.is_own = loaded.is_own
+        self.placement = loaded.placement
         self.load_ms = load_ms
         self._release: Callable[[], None] | None = release
         self._lock = threading.Lock()
@@ -129,12 +129,14 @@ class ModelHost:
         built_in: BuiltIn,
         *,
         guard: Guard = _unguarded,
+        aftermath: Aftermath | None = None,
     ) -> None:
         self._new_engine = new_engine
         self._placing = placing
-        self._preflight = preflight
         self._built_in = built_in
-        self._guard = guard
+        self.aftermath: Aftermath = aftermath or NoAftermath()
+        self._loader = Loader(placing, preflight, self.aftermath, guard)
+        self._allowed: set[str] = set()
         self._changed = threading.Condition()
         self._queue: deque[object] = deque()
         self._engine: EngineClient | None = None
@@ -166,35 +168,64 @@ class ModelHost:
                 age = self._deaths
             return Lease(engine, loaded, load_ms, lambda: self._release(age))
 
-    def unload(self) -> None:
-        """Free the model, in turn. Answers that are being written end as cancelled."""
+    def unload(self, *, when_idle: bool = False) -> None:
+        """Free the model, in turn. Answers that are being written end as cancelled, or, with
+        `when_idle`, are written to their end first."""
         with self._turn(Cancellation(), _silent):
+            if when_idle:
+                self._await_leases(Cancellation(), _silent)
             with self._changed:
                 engine, self._loaded = self._engine, None
             if engine is not None:
                 engine.unload().result()
 
+    def allow(self, ref: ModelRef) -> None:
+        """Load this model from now on even where it does not fit: the person was warned."""
+        with self._changed:
+            self._allowed.add(ref.name)
+
+    def use_threads(self, n_threads: int, n_threads_batch: int) -> None:
+        """Write and read with so many threads from the next step on, until the next load."""
+        with self._changed:
+            engine = self._engine
+        if engine is not None:
+            engine.use_threads(n_threads, n_threads_batch)
+
+    def device_memory(self, deadline_s: float) -> dict[str, int]:
+        """What is free on the devices that the model in memory uses; nothing where it uses
+        none. Waits for the engine's next step; raises TimeoutError or EngineDead."""
+        with self._changed:
+            engine, loaded = self._engine, self._loaded
+        if engine is None or loaded is None or not loaded.placement.settings.uses_gpu:
+            return {}
+        return engine.device_memory().result(deadline_s)
+
+    def placement(self) -> Placement | None:
+        """How the model in memory is placed; None while there is none."""
+        with self._changed:
+            return None if self._loaded is None else self._loaded.placement
+
     def is_loaded(self, ref: ModelRef) -> bool:
-        """True if this model is in memory under the present wish. Looks at no file, so that the
+        """True if this model is in memory under the present terms. Looks at no file, so that the
         window may ask; whether the file has changed is seen at the next request."""
         with self._changed:
             loaded = self._loaded
         if loaded is None or loaded.ref != ref:
-            return False  # before the wish: asking for it imports the planner
-        return loaded.identity.wish == self._placing.wish()
+            return False  # before the terms: asking for them imports the planner
+        return loaded.identity.terms == self._placing.terms(Path(loaded.identity.path))
 
     def snapshot(self) -> HostSnapshot:
         """What is in memory now; returns at once on any thread."""
         with self._changed:
             engine, loaded, loading = self._engine, self._loaded, self._loading
             dead = self._deaths >= MAX_ENGINE_DEATHS
-        plan = loaded.placement.plan if loaded is not None else None
+        plan, ref = (None, None) if loaded is None else (loaded.placement.plan, loaded.ref)
         if engine is None:
             state: EngineState = "dead" if dead else "loading" if loading else "empty"
             return HostSnapshot(state, None, None, 0, 0)
         now = engine.snapshot()
         state = "loading" if loading and now.state != "dead" else now.state
-        return HostSnapshot(state, now.model, plan, now.active, now.waiting)
+        return HostSnapshot(state, now.model, plan, now.active, now.waiting, ref)
 
     def close(self, deadline_s: float) -> bool:
         """Lend nothing any more and end the engine; True if it ended in time."""
@@ -226,7 +257,8 @@ class ModelHost:
                 if not ref.is_built_in
                 else "Install Hearth again.",
             ) from None
-        return _Identity(str(path), status.st_size, status.st_mtime_ns, self._placing.wish())
+        terms = self._placing.terms(path)
+        return _Identity(str(path), status.st_size, status.st_mtime_ns, terms)
 
     @contextmanager
     def _turn(self, cancellation: Cancellation, on_progress: OnProgress) -> Iterator[None]:
@@ -294,27 +326,30 @@ class ModelHost:
         """Check the file, wait for the leases on the present model, and load the other."""
         path = Path(wanted.path)
         on_progress(None, "Checking the model file")
-        header = _checked_header(path)
+        header = checked_header(path)
         self._await_leases(cancellation, on_progress)
         with self._changed:
             self._loaded, self._loading = None, True
+            anyway = ref.name in self._allowed
         try:
             if engine.snapshot().model is not None:
                 engine.unload().result()
-            on_progress(None, "Finding the best settings for this computer")
-            placement = self._placing.place(path, header, cancellation)
-            _check_memory(path, placement)
-            self._check(cancellation)
             is_own = ref.is_built_in and self._built_in.is_genuine()
-            if not is_own:
-                on_progress(None, "Trying the model in a helper process first")
-                self._preflight.check(placement.settings, cancellation)
-            self._check(cancellation)
-            model = self._load(engine, placement.settings, on_progress, cancellation)
+            model, placement = self._loader.load(
+                engine,
+                path,
+                header,
+                on_progress,
+                cancellation,
+                is_trusted=is_own,
+                anyway=anyway,
+            )
         finally:
             with self._changed:
                 self._loading = False
-        return _Loaded(ref, wanted, model, placement, is_own)
+        # A load that left too little was made again with less: on other terms.
+        identity = replace(wanted, terms=self._placing.terms(path))
+        return _Loaded(ref, identity, model, placement, is_own)
 
     def _await_leases(self, cancellation: Cancellation, on_progress: OnProgress) -> None:
         with self._changed:
@@ -324,49 +359,3 @@ class ModelHost:
         with self._changed:
             self._changed.wait_for(lambda: self._leases == 0 or cancellation.is_set or self._closed)
         self._check(cancellation)
-
-    def _load(
-        self,
-        engine: EngineClient,
-        settings: LoadSettings,
-        on_progress: OnProgress,
-        cancellation: Cancellation,
-    ) -> LoadedModel:
-        def progress(fraction: float) -> None:
-            on_progress(fraction, "Loading the model")
-
-        with self._guard(settings.path):
-            return engine.load(settings, on_progress=progress, cancellation=cancellation).result()
-
-
-def _checked_header(path: Path) -> Header:
-    """The header of a file that native code may see. Raises the error that says why not."""
-    # Not needed before a model is: the window's first paint does not wait for them.
-    from app.gguf.check import check_model
-    from app.gguf.facts import facts_of
-    from app.gguf.split import read_model
-
-    header = read_model(path)
-    check_model(header)
-    kind = facts_of(header).kind
-    if kind != "chat":
-        what = {
-            "embedding": "It turns text into numbers for searching; it writes none.",
-            "vocabulary": "It holds a vocabulary only, no model.",
-            "projector": "It is the part of a model that reads pictures, not the model itself.",
-            "adapter": "It changes another model and is nothing by itself.",
-        }.get(kind, "It is not a language model.")
-        raise ModelUnsupported(
-            f"{path.name} cannot be used for a chat.", what, "Choose another file of the model."
-        )
-    return header
-
-
-def _check_memory(path: Path, placement: Placement) -> None:
-    if placement.fits == "no" and not placement.pinned:
-        raise NotEnoughMemory(
-            f"{path.name} needs more memory than is free.",
-            f"It needs {bytes_text(placement.needed_bytes)}; "
-            f"{bytes_text(placement.free_bytes)} are free.",
-            "Close other programs, or choose a smaller model or a smaller context.",
-        )

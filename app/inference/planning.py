@@ -24,13 +24,19 @@ from app.gguf.check import check_model
 from app.gguf.facts import ModelFacts, facts_of
 from app.gguf.header import Header
 from app.gguf.split import read_model
-from app.hardware.probe import memory, probe
-from app.hardware.profile import MachineProfile, Unknown
+from app.hardware.probe import memory, power, probe
+from app.hardware.profile import MachineProfile, Power, Unknown
+from app.inference.learning import FILE, Learning
 from app.inference.placement import Placement
+from app.inference.prediction import prediction_of
+from app.inference.rungs import Rung, both, machine_under, wish_under
+from app.inference.wishes import MODEL_PINS, saves_power, wish_of
+from app.planner.learnt import NOTHING
 from app.planner.memory import DryRun
-from app.planner.plan import CpuOnly, Plan, Reason, Wish, plan_for
+from app.planner.plan import CpuOnly, Plan, Reason, Share, Wish, plan_for
+from app.planner.threads import Threads, threads_for
 from app.settings.file import SettingsFile
-from app.settings.schema import CONTEXT, GPU_LAYERS, THREADS
+from app.settings.pins import ModelPins
 
 DRY_RUN_DEADLINE_S: Final = 30.0
 MACHINE_S: Final = 10.0
@@ -77,12 +83,18 @@ class Planning:
         settings: SettingsFile,
         *,
         safe_mode: bool = False,
+        learning: Learning | None = None,
+        pins: ModelPins | None = None,
         find: FindMachine = find_machine,
         count: CountMemory = count_memory,
     ) -> None:
-        """`safe_mode` uses the processor only."""
+        """`safe_mode` uses the processor only. What was learnt, and the pins of single models,
+        are the profile's own unless given."""
         self._profile = profile
         self._settings = settings
+        self.learning = learning or Learning(profile.state / FILE)
+        self.pins = pins or ModelPins(profile.root / MODEL_PINS)
+        self._rungs: dict[str, Rung] = {}
         self._safe_mode = safe_mode
         self._find = find
         self._count = count
@@ -92,24 +104,53 @@ class Planning:
         self._runs: dict[Hashable, DryRun | LoadFailed] = {}
 
     def machine(self) -> MachineProfile:
-        """This machine, its free memory as of now. May take a second."""
+        """This machine; its free memory and its power are those of this moment. May take a
+        second."""
         with self._lock:
             now_s = time.monotonic()
             if self._machine is None or now_s - self._machine_since_s > MACHINE_S:
                 self._machine = self._find(self._profile.root, None)
                 self._machine_since_s = now_s
             else:
-                self._machine = dataclasses.replace(self._machine, memory=memory())
-            return self._machine
+                asked = memory()
+                main = dataclasses.replace(
+                    self._machine.memory,
+                    total_bytes=asked.total_bytes,
+                    available_bytes=asked.available_bytes,
+                    limit_bytes=asked.limit_bytes,
+                )
+                self._machine = dataclasses.replace(self._machine, memory=main, power=power())
+            return self._powered(self._machine)
 
-    def wish(self) -> Wish:
-        """What is pinned in the settings; 0 (or -1 for layers) there means automatic."""
-        n_gpu_layers = self._settings.get(GPU_LAYERS)
-        return Wish(
-            n_ctx=self._settings.get(CONTEXT) or None,
-            n_threads=self._settings.get(THREADS) or None,
-            n_gpu_layers=None if n_gpu_layers < 0 else n_gpu_layers,
-        )
+    def wish(self, path: Path | None = None) -> Wish:
+        """What is pinned in the settings, and for the model at `path`, which goes first."""
+        return wish_of(self._settings, {} if path is None else self.pins.of(path))
+
+    def terms(self, path: Path) -> Hashable:
+        """What a placement depends on beside the file; what was learnt waits for the next."""
+        with self._lock:
+            rung = self._rungs.get(str(path))
+        return self.wish(path), rung
+
+    def step_down(self, path: Path, rung: Rung) -> None:
+        """Let plans for this file do with less until Hearth ends."""
+        with self._lock:
+            lower = both(self._rungs.get(str(path)), rung)
+            assert lower is not None
+            self._rungs[str(path)] = lower
+
+    def step_up(self, path: Path) -> None:
+        """Take back every rung of this file: there is room again, or the person wants it."""
+        with self._lock:
+            self._rungs.pop(str(path), None)
+
+    def threads_now(self) -> Threads:
+        """The threads to compute with under the present power, where none are pinned."""
+        with self._lock:
+            found = self._machine
+        if found is None:
+            return threads_for(self.machine())
+        return threads_for(self._powered(dataclasses.replace(found, power=power())))
 
     def place(
         self, path: Path, header: Header, cancellation: Cancellation | None = None
@@ -117,21 +158,43 @@ class Planning:
         """How the host loads a file that was checked.
 
         Raises LoadFailed where llama.cpp refuses, LoadCancelled when cancelled."""
-        wish, facts = self.wish(), facts_of(header)
-        if facts.file_bytes <= SMALL_BYTES and wish.n_gpu_layers is None:
+        rung = self._rung(path)
+        wish, facts = wish_under(self.wish(path), rung), facts_of(header)
+        run: DryRun | None = None
+        if is_small(facts, wish):
             reason = Unknown("it makes no difference to a model this small")
-            machine = self._find(self._profile.root, reason)
-            plan = plan_for(machine, facts, wish, cpu_only=self._cpu_only("small"))
+            machine = self._powered(self._find(self._profile.root, reason))
+            cpu_only = self._cpu_only("small")
+            plan = plan_for(machine, facts, wish, cpu_only=cpu_only)
         else:
-            plan = self._counted(path, facts, wish, refuse=True, cancellation=cancellation)
+            machine = machine_under(self.machine(), rung)
+            cpu_only = self._cpu_only(None)
+            plan, run = self._counted(
+                path, facts, wish, machine, refuse=True, cancellation=cancellation
+            )
+        raw = plan
+        if self.learning.learnt() != NOTHING:
+            raw = plan_for(machine, facts, _as_planned(plan), dry_run=run, cpu_only=cpu_only)
+        if rung is not None and rung.why:
+            plan = noted(plan, rung.why)
+        short = _shortest(plan)
         return Placement(
             settings=plan.settings(path),
             fits=plan.fits,
             # Threads change no memory: pinning them is no wish to load what does not fit.
-            pinned=wish.n_ctx is not None or wish.n_gpu_layers is not None,
-            needed_bytes=plan.needed_bytes,
-            free_bytes=plan.free_bytes,
+            pinned=bool(set(wish.pinned) - {"n_threads", "quant", "load_mode"}),
+            needed_bytes=plan.needed_bytes if short is plan.memory[0] else short.need.total_bytes,
+            free_bytes=short.pool.free_bytes,
+            short_of="memory" if short is plan.memory[0] else f"memory on {short.pool.name}",
             plan=plan,
+            prediction=prediction_of(
+                str(path),
+                facts.architecture,
+                plan,
+                raw,
+                teaches=facts.file_bytes > SMALL_BYTES,
+            ),
+            tunes_threads=wish.n_threads is None and facts.file_bytes > SMALL_BYTES,
         )
 
     def plan_file(
@@ -156,23 +219,26 @@ class Planning:
             # llama.cpp counts for the machine it runs on: another one is calculated.
             plan = plan_for(machine, facts, wish)
             return noted(plan, "This is for another machine, from its saved probe.")
-        wish = dataclasses.replace(self.wish(), **wish.pinned)
-        return self._counted(path, facts, wish, refuse=False)
+        rung = self._rung(path.resolve())
+        wish = wish_under(wish.over(self.wish(path.resolve())), rung)
+        machine = machine_under(self.machine(), rung)
+        plan, _ = self._counted(path, facts, wish, machine, refuse=False)
+        return noted(plan, rung.why) if rung is not None and rung.why else plan
 
     def _counted(
         self,
         path: Path,
         facts: ModelFacts,
         wish: Wish,
+        machine: MachineProfile,
         *,
         refuse: bool,
         cancellation: Cancellation | None = None,
-    ) -> Plan:
+    ) -> tuple[Plan, DryRun | None]:
         """Plan by formula, let llama.cpp count, plan again until both agree."""
-        machine = self.machine()
-        small = facts.file_bytes <= SMALL_BYTES and wish.n_gpu_layers is None
-        cpu_only = self._cpu_only("small" if small else None)
-        plan = plan_for(machine, facts, wish, cpu_only=cpu_only)
+        cpu_only = self._cpu_only("small" if is_small(facts, wish) else None)
+        learnt, run = self.learning.learnt(), None
+        plan = plan_for(machine, facts, wish, cpu_only=cpu_only, learnt=learnt)
         for _ in range(_ROUNDS):
             try:
                 run = self._dry_run(path, plan, cancellation)
@@ -180,15 +246,26 @@ class Planning:
                 if refuse:
                     raise
                 text = f"llama.cpp refuses this file: {error.detail or error.title}"
-                return dataclasses.replace(noted(plan, text), fits="no", alternatives=())
+                return dataclasses.replace(noted(plan, text), fits="no", alternatives=()), None
             except HearthError as error:
                 _log.warning("the dry run of %s failed: %s", path.name, error)
                 why = error.detail or error.title
-                return noted(plan, f"llama.cpp could not count it: {why}")
-            plan = plan_for(machine, facts, wish, dry_run=run, cpu_only=cpu_only)
-            if plan.confidence == "dry-run":
+                return noted(plan, f"llama.cpp could not count it: {why}"), None
+            plan = plan_for(machine, facts, wish, dry_run=run, cpu_only=cpu_only, learnt=learnt)
+            if plan.is_counted:
                 break
-        return plan
+        return plan, run
+
+    def _rung(self, path: Path) -> Rung | None:
+        """What plans for this file have to do without: learnt, and until Hearth ends."""
+        with self._lock:
+            return both(self.learning.rung(str(path)), self._rungs.get(str(path)))
+
+    def _powered(self, machine: MachineProfile) -> MachineProfile:
+        """On mains, as far as plans go, where the person does not want to save power."""
+        if saves_power(self._settings):
+            return machine
+        return dataclasses.replace(machine, power=Power("mains", machine.power.battery_percent))
 
     def _cpu_only(self, otherwise: CpuOnly | None) -> CpuOnly | None:
         return "safe_mode" if self._safe_mode else otherwise
@@ -222,6 +299,35 @@ class Planning:
 def noted(plan: Plan, text: str) -> Plan:
     """The plan with one more sentence among its reasons."""
     return dataclasses.replace(plan, reasons=(*plan.reasons, Reason("note", {"text": text})))
+
+
+def is_small(facts: ModelFacts, wish: Wish) -> bool:
+    """Whether the file is placed by formula on the processor, where nobody wants otherwise."""
+    free = wish.n_gpu_layers is None and wish.devices is None
+    return facts.file_bytes <= SMALL_BYTES and free
+
+
+def _as_planned(plan: Plan) -> Wish:
+    """A wish for this very plan."""
+    chosen = plan.configuration
+    return Wish(
+        n_ctx=chosen.n_ctx,
+        n_gpu_layers=chosen.n_gpu_layers,
+        n_threads=plan.n_threads,
+        n_ubatch=chosen.n_ubatch,
+        cache_type_k=chosen.cache_type_k,
+        cache_type_v=chosen.cache_type_v,
+        n_batch=chosen.n_batch,
+        n_seq_max=chosen.n_seq_max,
+        n_cpu_moe=chosen.n_cpu_moe,
+        load_mode=chosen.load_mode,
+        devices=chosen.devices,
+    )
+
+
+def _shortest(plan: Plan) -> Share:
+    """The memory that has the least to spare beside what it must hold."""
+    return min(plan.memory, key=lambda share: share.margin_bytes)
 
 
 def _identity(path: Path) -> tuple[str, int, int]:

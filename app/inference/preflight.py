@@ -19,14 +19,15 @@ from app.engine.messages import LoadCancelled, LoadSettings
 from app.foundation.cancellation import Cancellation
 from app.foundation.children import ChildDied, run_child
 from app.foundation.errors import LoadFailed
-from app.foundation.paths import Profile
+from app.foundation.paths import Profile, native_runtime
 from app.foundation.sentinel import Sentinels
+from app.inference.placement import Tried
 from app.settings.file import write_atomically
 
 TRIAL_DEADLINE_S: Final = 600.0
 LEDGER: Final = "trials.json"
 SENTINEL: Final = "trial"
-_VERSION = 1
+_VERSION = 2
 _KEPT = 200
 
 _log = logging.getLogger(__name__)
@@ -55,25 +56,39 @@ class Preflight:
         self._runtime = runtime or runtime_version
         self._lock = threading.Lock()
 
-    def check(self, settings: LoadSettings, cancellation: Cancellation) -> None:
+    def check(
+        self, settings: LoadSettings, cancellation: Cancellation, *, tune_threads: bool = False
+    ) -> Tried:
         """Return if the model is safe to load. Raises LoadFailed, LoadCancelled, or what the
-        child says of the file."""
+        child says of the file.
+
+        With `tune_threads` the settings come back with the number of threads that was fastest
+        in the trial, if one was made with as many threads."""
         key = self.fingerprint(settings)
         with self._lock:
-            if key in self._read():
-                return
-            with self._sentinels.during(SENTINEL):
-                measured = self._tried(settings, cancellation)
-            self._remember(key, measured)
+            measured, is_new = self._read().get(key), False
+            if not isinstance(measured, dict):
+                with self._sentinels.during(SENTINEL):
+                    measured = self._tried(settings, cancellation, tune_threads)
+                is_new = True
+                measured["asked_threads"] = settings.n_threads
+                self._remember(key, measured)
+        if tune_threads:
+            settings = _tuned(settings, measured)
+        return Tried(settings, measured if is_new else {})
 
     def fingerprint(self, settings: LoadSettings) -> str:
-        """One word for file, settings and runtime: what a good result holds for."""
+        """One word for file, settings and runtime: what a good result holds for.
+
+        More or fewer threads make no difference to what can go wrong: a change of power is no
+        reason for another trial."""
         status = os.stat(settings.path)
+        left_out = ("path", "n_threads", "n_threads_batch")
         facts = [
             os.path.realpath(settings.path),
             status.st_size,
             status.st_mtime_ns,
-            sorted((k, v) for k, v in dataclasses.asdict(settings).items() if k != "path"),
+            sorted((k, v) for k, v in dataclasses.asdict(settings).items() if k not in left_out),
             self._runtime(),
         ]
         return hashlib.sha256(json.dumps(facts).encode("utf-8")).hexdigest()
@@ -84,11 +99,13 @@ class Preflight:
             found = self._read().get(self.fingerprint(settings))
         return dict(found) if found is not None else None
 
-    def _tried(self, settings: LoadSettings, cancellation: Cancellation) -> dict[str, Any]:
+    def _tried(
+        self, settings: LoadSettings, cancellation: Cancellation, tune_threads: bool
+    ) -> dict[str, Any]:
         try:
             answer = run_child(
                 "trial",
-                {"settings": dataclasses.asdict(settings)},
+                {"settings": dataclasses.asdict(settings), "tune_threads": tune_threads},
                 deadline_s=self._deadline_s,
                 memory_limit_bytes=self._memory_limit_bytes,
                 cancellation=cancellation,
@@ -150,15 +167,26 @@ def failure_of(death: ChildDied, settings: LoadSettings) -> LoadFailed:
 
 
 def runtime_version() -> str:
-    """The version of the llama.cpp in use."""
-    from importlib.metadata import PackageNotFoundError, version
+    """What computes: llama.cpp and the folder it comes from, the variant and the modules that
+    are used, and, where a module is used, the graphics drivers of the system."""
+    from app.hardware.find_cards import driver_stamp
+    from app.hardware.runtime import runtime_stamp
 
-    try:
-        return version("llama-cpp-python")
-    except PackageNotFoundError:  # a bundle may come without the package's metadata
-        from app import __version__
+    chosen = [os.environ.get(name, "") for name in ("HEARTH_CPU_VARIANT", "HEARTH_GPU_MODULES")]
+    folder = native_runtime()
+    # A plain build may have drivers built in; asking for their versions starts none of them.
+    drivers = "" if folder is not None and not chosen[1] else driver_stamp()
+    return "|".join([runtime_stamp(), str(folder or ""), *chosen, drivers])
 
-        return f"hearth {__version__}"
+
+def _tuned(settings: LoadSettings, measured: dict[str, Any]) -> LoadSettings:
+    """With the number of threads that was the fastest, where as many were tried as are wanted."""
+    best = measured.get("n_threads")
+    if measured.get("asked_threads") != settings.n_threads or type(best) is not int:
+        return settings
+    if not 1 <= best <= settings.n_threads:
+        return settings
+    return dataclasses.replace(settings, n_threads=best)
 
 
 def _is_out_of_memory(death: ChildDied) -> bool:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 
 from app.foundation.cancellation import Cancellation
+from app.foundation.others import OthersBusy
 from app.inference.host import Lease
 from app.protocol.generation import (
     Event,
@@ -28,6 +29,18 @@ from app.protocol.generation import (
 _log = logging.getLogger(__name__)
 
 NOTHING_USED = Usage(0, 0, 0)
+
+
+class AnswerWatch:
+    """From an answer's hand-over to its end: whether anything else was busy meanwhile."""
+
+    def __init__(self, n_active: int) -> None:
+        self._is_alone = n_active <= 1
+        self._others = OthersBusy()
+
+    def undisturbed(self, n_active: int) -> bool:
+        """Whether its speed is that of the model. Call when it has ended."""
+        return self._is_alone and n_active == 0 and self._others.were_idle()
 
 
 class ActiveRequest:

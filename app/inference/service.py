@@ -13,14 +13,16 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from app.engine.messages import EngineRequest, EngineState, LoadCancelled, LoadedModel
 from app.foundation.cancellation import Cancellation
 from app.foundation.errors import ContextExceeded, HearthError, InvalidInput, RequestFailed
 from app.inference.host import Lease, ModelHost
+from app.inference.placement import Placement
 from app.inference.pool import Pool
-from app.inference.requests import ActiveRequest
+from app.inference.requests import ActiveRequest, AnswerWatch
 from app.inference.tokenizing import (
     PromptTokenizer,
     Vocabulary,
@@ -46,7 +48,8 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ServiceSnapshot:
-    """What inference is doing. `notes` are sentences about the present model's template."""
+    """What inference is doing. `notes` are sentences about the present model's template; `ref`
+    is by what name the model was last asked for."""
 
     state: EngineState
     model: LoadedModel | None
@@ -54,6 +57,7 @@ class ServiceSnapshot:
     active: int
     waiting: int
     notes: tuple[str, ...] = ()
+    ref: ModelRef | None = None
 
 
 class Rendering(Protocol):
@@ -112,10 +116,15 @@ class InferenceService:
         if active is not None:
             active.cancellation.cancel(reason)
 
-    def unload(self) -> Future[None]:
-        """Cancel every request and free the model."""
-        self._cancel_all("unloaded")
-        return self._in_pool(self._host.unload)
+    def unload(self, *, when_idle: bool = False) -> Future[None]:
+        """Free the model; every request is cancelled, or with `when_idle` ends by itself first."""
+        if not when_idle:
+            self._cancel_all("unloaded")
+        return self._in_pool(lambda: self._host.unload(when_idle=when_idle))
+
+    def allow(self, ref: ModelRef) -> None:
+        """Load this model from now on even where it does not fit: the person was warned."""
+        self._host.allow(ref)
 
     def count_tokens(self, messages: Sequence[Message], ref: ModelRef) -> Future[int]:
         """How many tokens the prompt for an answer to `messages` has; an estimate for what cannot
@@ -148,7 +157,9 @@ class InferenceService:
         now = self._host.snapshot()
         path, notes = self._notes
         shown = notes if now.model is not None and now.model.path == path else ()
-        return ServiceSnapshot(now.state, now.model, now.plan, now.active, now.waiting, shown)
+        return ServiceSnapshot(
+            now.state, now.model, now.plan, now.active, now.waiting, shown, now.ref
+        )
 
     def close(self, deadline_s: float) -> bool:
         """Cancel every request, end engine, pool and child; True if all ended in time."""
@@ -227,6 +238,7 @@ class InferenceService:
     def _submit(self, active: ActiveRequest, request: EngineRequest, lease: Lease) -> None:
         """Hand over to the engine, unless cancelled meanwhile; the lease ends with the answer."""
         before_ms = active.since_admission_ms() - active.load_ms
+        watch = AnswerWatch(len(self._active))
 
         def sink(event: Event) -> None:
             if isinstance(event, Finished):
@@ -244,6 +256,8 @@ class InferenceService:
             if isinstance(event, Finished | Failed):
                 lease.release()
             active.emit(event)
+            if isinstance(event, Finished):
+                self._pool.run(partial(self._learn, lease.placement, event, watch))
 
         with active.handing_over:
             if active.is_ended or active.cancellation.is_set:
@@ -324,6 +338,10 @@ class InferenceService:
             ):
                 if value > 0:
                     self._recorder.observe(name, value)
+
+    def _learn(self, placement: Placement, event: Finished, watch: AnswerWatch) -> None:
+        undisturbed = watch.undisturbed(len(self._active))
+        self._host.aftermath.answered(placement, event, undisturbed=undisturbed)
 
     def _cancel_all(self, reason: str) -> None:
         with self._lock:

@@ -75,10 +75,10 @@ def test_with_many_cores_nothing_gives_way(
 def test_another_number_of_threads_is_taken_between_answers(
     engine: EngineClient, tiny_models: Path
 ) -> None:
-    engine.use_threads(3)  # without a model: nothing to do, nothing to fail
+    engine.use_threads(3, 3)  # without a model: nothing to do, nothing to fail
     loaded(engine, make("llama", tiny_models))
     first = answered(engine, "r1")
-    engine.use_threads(1)
+    engine.use_threads(1, 2)
     second = answered(engine, "r2")
     assert first.usage.completion_tokens == second.usage.completion_tokens
 
@@ -95,7 +95,7 @@ def test_the_devices_are_asked_on_the_engine_thread(
 def test_a_closed_engine_neither_hangs_nor_answers(tiny_models: Path) -> None:
     engine = EngineClient()
     assert engine.close(5.0)
-    engine.use_threads(1)
+    engine.use_threads(1, 1)
     with pytest.raises(EngineDead):
         engine.device_memory()
 

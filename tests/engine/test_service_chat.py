@@ -25,6 +25,7 @@ from app.chat.session import ChatService
 from app.conversations.records import Conversation, ConversationOptions, Turn
 from app.conversations.repository import Repository
 from app.engine.context import Context
+from app.engine.messages import LoadSettings
 from app.foundation.errors import (
     ContextExceeded,
     EngineDead,
@@ -33,6 +34,7 @@ from app.foundation.errors import (
     RequestFailed,
     StorageError,
 )
+from app.inference.placement import Tried
 from app.settings import schema
 from app.settings.file import SettingsFile
 from tests.fixtures.services import PATIENCE_S, Bench, Inbox, endless, make_bench, starter
@@ -203,10 +205,11 @@ def test_stop_while_loading_leaves_an_empty_stopped_answer(chat: Chat) -> None:
     held = threading.Event()
 
     class Slow:
-        def check(self, *_words: object) -> None:
+        def check(self, settings: LoadSettings, *_words: object, **_more: object) -> Tried:
             assert held.wait(PATIENCE_S)
+            return Tried(settings)
 
-    chat.bench.host._preflight = Slow()
+    chat.bench.host._loader._preflight = Slow()
     other = make("qwen2", Path(chat.settings.path).parent)
     chat.options(model=str(other))
     inbox = chat.begun(chat.service.send, "Hello")
@@ -428,11 +431,12 @@ def test_resumed_answer_stays_as_it_was_when_the_model_is_taken_away(chat: Chat)
     begun, held = threading.Event(), threading.Event()
 
     class Slow:
-        def check(self, *_words: object) -> None:
+        def check(self, settings: LoadSettings, *_words: object, **_more: object) -> Tried:
             begun.set()
             assert held.wait(PATIENCE_S)
+            return Tried(settings)
 
-    chat.bench.host._preflight = Slow()
+    chat.bench.host._loader._preflight = Slow()
     chat.options(model=str(make("qwen2", Path(chat.settings.path).parent)))
     inbox = chat.begun(chat.service.resume, answer.id)
     assert begun.wait(PATIENCE_S)

@@ -211,12 +211,12 @@ def test_close_ends_a_count_that_waits_for_a_trial(tmp_path: Path, tiny_models: 
     begun = threading.Event()
 
     class Endless:
-        def check(self, _settings: object, cancellation: Cancellation) -> None:
+        def check(self, _settings: object, cancellation: Cancellation, **_more: object) -> None:
             begun.set()
             assert cancellation.wait(PATIENCE_S)
             raise LoadCancelled
 
-    bench.host._preflight = Endless()
+    bench.host._loader._preflight = Endless()
     other = ModelRef(str(make("qwen2", tiny_models)))
     counted = bench.service.count_tokens(SHORT.messages, other)
     assert begun.wait(PATIENCE_S)

@@ -206,14 +206,34 @@ def test_files_that_are_no_chat_models_are_refused(
     finished(bench, ask())
 
 
-def test_model_too_large_is_refused_unless_pinned(bench: Bench, tiny_models: Path) -> None:
+def test_model_too_large_is_refused_until_the_person_wants_it_anyway(
+    bench: Bench, tiny_models: Path
+) -> None:
     request = ask(model=ModelRef(str(make("qwen2", tiny_models))))
     bench.placing.fits = "no"
     error = refused(bench, request).error
     assert isinstance(error, NotEnoughMemory)
     assert "8.0 GB" in error.detail
     bench.placing.pinned = True
+    error = refused(bench, request).error
+    assert isinstance(error, NotEnoughMemory)
+    assert "what you set" in error.title
+    assert "anyway" in error.remedy
+    bench.service.allow(request.model)
     finished(bench, request)
+    other = ask(model=ModelRef(str(make("gemma3", tiny_models))))
+    assert isinstance(refused(bench, other).error, NotEnoughMemory)
+
+
+def test_a_model_put_away_when_idle_lets_the_answer_end(bench: Bench) -> None:
+    inbox = Inbox()
+    bench.service.generate(ask(max_tokens=40), inbox)
+    inbox.until(Started)
+    unloaded = bench.service.unload(when_idle=True)
+    assert inbox.until(Finished, Failed).reason != "cancelled"
+    unloaded.result(PATIENCE_S)
+    assert bench.service.snapshot().model is None
+    finished(bench, ask())
 
 
 def test_load_makes_ready_and_unload_frees(bench: Bench) -> None:

@@ -45,6 +45,9 @@ def add_words(commands: Any, common: argparse.ArgumentParser) -> None:
     ask.add_argument("--max-tokens", metavar="N", type=int, help="longest answer, in tokens")
     ask.add_argument("--temperature", metavar="T", type=float, help="0 is exact, 1 is varied")
     ask.add_argument("--seed", metavar="N", type=int, help="the same seed draws the same answer")
+    ask.add_argument(
+        "--force", action="store_true", help="load a model even where it does not fit into memory"
+    )
     ask.set_defaults(carry_out=carry_out)
 
 
@@ -53,6 +56,8 @@ def carry_out(words: argparse.Namespace, services: CliServices, output: Output) 
     request = _request(words, services)
     events: queue.SimpleQueue[Event] = queue.SimpleQueue()
     inference = services.inference()
+    if words.force:
+        inference.allow(request.model)
     request_id = inference.generate(request, events.put)
     try:
         finished, text = follow(events, output)

@@ -43,6 +43,7 @@ class ModelButton(TextButton):
         self._progress = ""
         self._own: str | None = None
         self._recent: list[str] = []
+        self._forced: set[str] = set()
         self._looks = _LOOKS
         self._request = ""
         self._recent_path = services.profile.state / RECENT_FILE
@@ -96,6 +97,16 @@ class ModelButton(TextButton):
         self._progress = loading_words(None, "")
         self.refresh()
         self.model_changed.emit()
+
+    @property
+    def is_forced(self) -> bool:
+        """Whether the model in use was asked for although it does not fit."""
+        return self.ref.name in self._forced
+
+    def force(self) -> None:
+        """Let the model in use be opened although it does not fit: the person was warned."""
+        self._forced.add(self.ref.name)
+        self._services.inference.allow(self.ref)
 
     def refresh(self) -> None:
         """Show name and fit as they are now."""

@@ -32,7 +32,7 @@ from app.gui.chat.welcome import Welcome
 from app.gui.notify import Notifier
 from app.gui.services import GuiServices
 from app.gui.widgets.buttons import IconButton
-from app.gui.widgets.toast import Notice, announce
+from app.gui.widgets.toast import announce
 from app.settings.schema import SHOW_QUIET_LINE
 
 
@@ -61,7 +61,7 @@ class ChatPage(QWidget):
         self.transcript = Transcript(self._middle)
         self.path = Path(self.transcript)
         self.exchange = Exchange(services, bridge, self.path, self)
-        self.refusal = Refusal()
+        self.refusal = Refusal(notify, self.model_button)
         self.composer = Composer(self)
         self._drafts = Drafts(self.composer)
         self._arrange()
@@ -138,8 +138,7 @@ class ChatPage(QWidget):
         if not isinstance(error, HearthError):
             self._notify.error(error)
         else:
-            detail = " ".join(part for part in (error.detail, error.remedy) if part)
-            self.refusal.tell(Notice(error.title, detail))
+            self.refusal.tell_error(error, is_stored=not text)
         if text and not self.composer.has_text:
             self.composer.put_text(text)
         self.focus_composer()
@@ -252,7 +251,8 @@ class ChatPage(QWidget):
         self.welcome.asked.connect(self._ask_question)
         self.model_button.file_asked.connect(self.open_model_requested)
         self.model_button.model_changed.connect(self._model_changed)
-        self.model_button.failed.connect(self._notify.error)
+        self.refusal.answer_asked.connect(self.regenerate_last)
+        self.model_button.failed.connect(self.refusal.tell_not_opened)
         self._options_button.clicked.connect(self.toggle_options)
         self.options.chosen.connect(self._choose_options)
         self.options.closed.connect(self.focus_composer)
