@@ -87,6 +87,7 @@ class CodeBox(Box):
 
     def paint(self, painter: QPainter, view: View, ink: Ink) -> None:
         frame = QRectF(view.x + self.left, view.y, self.width - self.left, self.height - _BELOW_PX)
+        painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(QPen(ink.colors["border"], 1))
         painter.setBrush(ink.colors["code"])
@@ -105,6 +106,7 @@ class CodeBox(Box):
         painter.restore()
         if self.scroll_range:
             self._paint_bar(painter, frame, ink)
+        painter.restore()
 
     def _paint_lines(self, painter: QPainter, view: View, ink: Ink) -> None:
         body = view.y + HEADER_PX

@@ -128,9 +128,12 @@ class TableBox(Box):
             painter.drawLine(QPointF(at, view.y), QPointF(at, view.y + self._edges[-1]))
         painter.restore()
         if self.block.is_last and self.scroll_range:
+            painter.save()
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(ink.colors["border"])
             painter.drawRoundedRect(self.bar_rect(view.x, view.y), 3, 3)
+            painter.restore()
 
     def _paint_cell(
         self, painter: QPainter, view: View, cell: _Cell, left: float, ink: Ink
