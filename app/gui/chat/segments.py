@@ -206,7 +206,9 @@ class Source:
             self._after_blank = True
         if not line.strip():
             self._after_blank = True
-            if last is not None:
+            if last is not None and last.start == start:
+                self.segments.pop()  # begun for the spaces of this line, before its end had come
+            elif last is not None:
                 self._extend(last, end)
             return
         if self._opens(last, line, start, end):
