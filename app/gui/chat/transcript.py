@@ -40,6 +40,15 @@ _COPY = QKeySequence.StandardKey.Copy
 _SELECT_ALL = QKeySequence.StandardKey.SelectAll
 
 
+def _viewport() -> QWidget:
+    # Qt's own one is of no class that PySide knows before it has looked through all of its
+    # widget classes, which takes a tenth of an empty window's start.
+    viewport = QWidget()
+    viewport.setMouseTracking(True)
+    viewport.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+    return viewport
+
+
 class Transcript(QAbstractScrollArea):
     """`laid_out` follows whenever something may stand elsewhere; overlays place themselves."""
 
@@ -64,17 +73,9 @@ class Transcript(QAbstractScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.setAccessibleName(self.tr("Messages"))
-        self._make_viewport()
+        self.setViewport(_viewport())
         self.verticalScrollBar().valueChanged.connect(self._bar_moved)
         theme.current().changed.connect(self._restyle)
-
-    def _make_viewport(self) -> None:
-        # Qt's own one is of no class that PySide knows before it has looked through all of its
-        # widget classes, which takes a tenth of an empty window's start.
-        viewport = QWidget()
-        viewport.setMouseTracking(True)
-        viewport.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
-        self.setViewport(viewport)
 
     def sizeHint(self) -> QSize:
         return QSize(theme.COLUMN_PX, 400)
