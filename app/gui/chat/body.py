@@ -20,6 +20,7 @@ from app.gui.chat.text_box import TextBox
 _FEED_CHARS = 48 * 1024
 _CHARS_PER_LINE = 60
 _SMALL_PARTS = 3
+_NOTHING = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class Body:
         self._width = 0
         self._is_unfolded = False
         self._is_growing = False
+        self._changed_top = 0
 
     @property
     def is_growing(self) -> bool:
@@ -148,6 +150,7 @@ class Body:
             if is_near and not part.is_laid_out:
                 before = None if part.width else part.height
                 part.take(self._blocks(part), width, ink, is_first=index == 0)
+                self._changed_top = min(self._changed_top, y + part.changed_top)
                 stands_above = keep_end or index < last_seen or y < top + moved
                 if before is not None and stands_above:
                     moved += part.height - before
@@ -170,10 +173,10 @@ class Body:
             y += part.height
         return last_seen
 
-    @property
-    def growth_top(self) -> int:
-        """Where the last two parts begin: what grows is in them."""
-        return sum(part.height for part in self._parts[:-2])
+    def take_changed_top(self) -> int:
+        """Above this it looks as it did when this was last asked."""
+        changed, self._changed_top = self._changed_top, _NOTHING
+        return min(changed, self.height)
 
     def natural_width(self) -> int:
         """The width its longest line needs; 0 when that is not known of all of it."""
@@ -222,6 +225,7 @@ class Body:
             part = self._parts[number]
             if not part.is_laid_out:
                 part.take(self._blocks(part), width, ink, is_first=number == 0)
+                self._changed_top = 0
             for index, box in enumerate(part.boxes):
                 if first <= (number, index) <= last:
                     yield (number, index), box

@@ -59,6 +59,10 @@ class Box:
     def paint(self, painter: QPainter, view: View, ink: Ink) -> None:
         raise NotImplementedError
 
+    def same_above(self, old: Box | None) -> int:
+        """How far down it looks as `old` does, whose place it takes. Both are laid out."""
+        return 0
+
     @property
     def length(self) -> int:
         """How many offsets there are."""

@@ -47,25 +47,31 @@ class FrameWork(QObject):
     def _work(self) -> None:
         if self._has_grown:
             self._read_growth()
-        if self._improve_visible() and not self._timer.isActive():
-            self._timer.start(_FRAME_MS)
+        if self._improve_visible():
+            if not self._timer.isActive():
+                self._timer.start(_FRAME_MS)
+        elif not self._has_grown:
+            self._timer.stop()  # settling has asked for a look, and this was one
 
     def _read_growth(self) -> None:
         view = self._view
         before = view.flow.value
+        before_px = view.messages[-1].height
         started = time.perf_counter()
         view.settle()
         self._grown_at = time.perf_counter()
         self._cost_ms = (self._grown_at - started) * 1000
         viewport = view.viewport()
+        changed_top = view.messages[-1].take_changed_top()
         if view.flow.value != before:
             viewport.update()
             return
         last = len(view.messages) - 1
         for number, message, top in view.flow.visible():
             if number == last:
-                tail = max(0, top + message.growth_top)
-                viewport.update(0, tail, viewport.width(), max(0, viewport.height() - tail))
+                tail = max(0, top + changed_top)
+                end = min(viewport.height(), top + max(before_px, message.height))
+                viewport.update(0, tail, viewport.width(), max(0, end - tail))
 
     def _improve_visible(self) -> bool:
         """Colour code and cut long text that is seen; True if some is left to do."""

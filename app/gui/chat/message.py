@@ -128,10 +128,9 @@ class Message:
         for placed in self.body.visible(top - start, bottom - start):
             yield Placed(placed.part, placed.index, placed.box, placed.y + start)
 
-    @property
-    def growth_top(self) -> int:
-        """Above this nothing changes while the text grows."""
-        return self.body_top + self.body.growth_top
+    def take_changed_top(self) -> int:
+        """Above this it looks as it did when this was last asked, text and note apart."""
+        return self.body_top + self.body.take_changed_top()
 
     def bubble(self, x: float, y: float, width: int) -> QRectF:
         """The frame of a person's own message when the column stands at a point."""

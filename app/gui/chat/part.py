@@ -40,9 +40,15 @@ def gap_before(block: Block) -> int:
 
 
 class Part:
-    """A segment and what it became. `opened` shows what is folded away otherwise."""
+    """A segment and what it became. `opened` shows what is folded away otherwise.
 
-    __slots__ = ("_scrolls", "boxes", "height", "is_dirty", "opened", "segment", "width")
+    Above `changed_top` it looks as it did before it was laid out last.
+    """
+
+    __slots__ = (
+        *("_scrolls", "boxes", "changed_top", "height", "is_dirty"),
+        *("opened", "segment", "width"),
+    )
 
     def __init__(self, segment: Segment | None, height: int) -> None:
         self.segment = segment
@@ -50,6 +56,7 @@ class Part:
         self.boxes: list[Box] = []
         self.width = 0  # 0: never laid out, or not since it was forgotten
         self.is_dirty = False
+        self.changed_top = 0
         self.opened = False
         self._scrolls: dict[Columns, Scroll] = {}
 
@@ -62,19 +69,27 @@ class Part:
         same_width = self.width == width
         old = self.boxes
         boxes: list[Box] = []
+        same = -1  # how much of it is as it was, once that has ended
+        y = 0
         for index, block in enumerate(blocks):
             box = old[index] if index < len(old) else None
-            kept = self._kept(box, block) if same_width else None
+            is_same = same_width and box is not None and box.block == block
+            kept = box if is_same else self._extended(box, block) if same_width else None
             if kept is None:
                 gap = 0 if is_first and index == 0 else gap_before(block)
                 kept = self._make(block, gap)
                 self._keep_scroll(box, kept)
                 kept.lay_out(width, ink)
+            if same < 0 and not is_same:
+                has_moved = not same_width or box is None or box.gap != kept.gap
+                same = y if has_moved else y + kept.gap + kept.same_above(box)
+            y += kept.gap + kept.height
             boxes.append(kept)
+        self.changed_top = same if same >= 0 else y
         self.boxes = boxes
         self.width = width
         self.is_dirty = False
-        self.height = sum(box.gap + box.height for box in boxes)
+        self.height = y
 
     def forget(self) -> None:
         """Drop the boxes and keep the height; they are made again when they are needed."""
@@ -82,11 +97,7 @@ class Part:
         self.width = 0
 
     @staticmethod
-    def _kept(box: Box | None, block: Block) -> Box | None:
-        if box is None:
-            return None
-        if box.block == block:
-            return box
+    def _extended(box: Box | None, block: Block) -> Box | None:
         if (
             isinstance(box, CodeBox)
             and isinstance(block, CodeBlock)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Qt
+from PySide6.QtCore import QObject, QRect, Qt
 from PySide6.QtGui import QFocusEvent, QPaintEvent
 from PySide6.QtWidgets import QApplication, QLabel, QWidget
 
@@ -66,6 +66,7 @@ class Readers(QObject):
         viewport = transcript.viewport()
         # Made at once, so that they come before what else floats over the messages.
         self._labels = [Reader(self, viewport) for _ in range(_AT_START)]
+        self._tab_stop: Reader | None = None
         transcript.laid_out.connect(self.place)
         transcript.message_cursor.moved.connect(self._cursor_moved)
 
@@ -77,16 +78,17 @@ class Readers(QObject):
         """Put the labels where the messages are."""
         seen = {number: (message, top) for number, message, top in self._view.flow.visible()}
         focused = QApplication.focusWidget()
+        column = self._view.column
         free: list[Reader] = []
         for label in self._labels:
             if label.number in seen:
-                self._put(label, *seen.pop(label.number))
+                self._put(label, *seen.pop(label.number), column)
             elif label is not focused:
                 free.append(label)
         for number, (message, top) in seen.items():
             label = free.pop() if free else self._one_more()
             label.number = number
-            self._put(label, message, top)
+            self._put(label, message, top, column)
         for label in free:
             label.number = -1
             label.hide()
@@ -97,8 +99,8 @@ class Readers(QObject):
         self._labels.append(label)
         return label
 
-    def _put(self, label: Reader, message: Message, top: int) -> None:
-        column = self._view.column
+    @staticmethod
+    def _put(label: Reader, message: Message, top: int, column: QRect) -> None:
         label.say(message)
         label.setGeometry(column.left(), top, column.width(), max(1, message.height))
         label.show()
@@ -107,11 +109,14 @@ class Readers(QObject):
         shown = [label.number for label in self._labels if label.number >= 0]
         at = self._view.message_cursor.at
         stop = at if at in shown else max(shown, default=-1)
-        for label in self._labels:
-            is_stop = label.number == stop and stop >= 0
-            policy = Qt.FocusPolicy.TabFocus if is_stop else Qt.FocusPolicy.NoFocus
-            if label.focusPolicy() != policy:
-                label.setFocusPolicy(policy)
+        label = self.label(stop) if stop >= 0 else None
+        if label is self._tab_stop:
+            return
+        if self._tab_stop is not None:
+            self._tab_stop.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        if label is not None:
+            label.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self._tab_stop = label
 
     def _cursor_moved(self, number: int) -> None:
         self._choose_tab_stop()

@@ -5,10 +5,12 @@ Text reaches Qt as characters with formats, never as markup: there is nothing to
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QFont, QFontMetricsF, QPainter, QTextLayout, QTextLine
 
-from app.gui.chat.blocks import FoldBlock, RuleBlock, TextBlock
+from app.gui.chat.blocks import FoldBlock, RuleBlock, Run, TextBlock
 from app.gui.chat.box import (
     INDENT_PX,
     QUOTE_PX,
@@ -24,6 +26,9 @@ from app.gui.chat.box import (
 from app.gui.chat.code_lines import cut, units
 from app.gui.chat.ink import Ink
 from app.gui.safe_text import shown
+
+#: How far a tall glyph may reach into the line above it.
+_OVERHANG_PX = 4
 
 
 def formats_of(block: TextBlock, ink: Ink) -> list[QTextLayout.FormatRange]:
@@ -69,6 +74,19 @@ class TextBox(Box):
         self._layout = layout
         self.width = width
         self.height = round(height)
+
+    def same_above(self, old: Box | None) -> int:
+        layout = self._layout
+        if (
+            layout is None
+            or not isinstance(old, TextBox)
+            or not _stand_alike(self.block, old.block)
+        ):
+            return 0
+        n_chars = _same_start(self.block.runs, old.block.runs)
+        # The word there may be a longer or shorter one now, and move from or to the line before.
+        line = layout.lineForTextPosition(max(0, n_chars - 1)).lineNumber() - 1
+        return max(0, int(layout.lineAt(line).y()) - _OVERHANG_PX) if line > 0 else 0
 
     def measure(self) -> float:
         """The width its longest line needs, for a bubble that hugs its text."""
@@ -189,6 +207,26 @@ class FoldBox(Box):
 
     def is_text(self, x: float, y: float) -> bool:
         return False
+
+
+def _stand_alike(one: TextBlock, other: TextBlock) -> bool:
+    return (one.kind, one.level, one.depth, one.quote, one.marker) == (
+        *(other.kind, other.level, other.depth, other.quote, other.marker),
+    )
+
+
+def _same_start(new: Sequence[Run], old: Sequence[Run]) -> int:
+    """How many characters both begin with, in the same style."""
+    same = 0
+    for one, other in zip(new, old, strict=False):
+        if not one.has_style_of(other):
+            return same
+        if one.text != other.text:
+            pairs = enumerate(zip(one.text, other.text, strict=False))
+            least = min(len(one.text), len(other.text))
+            return same + next((at for at, (a, b) in pairs if a != b), least)
+        same += len(one.text)
+    return same
 
 
 def _paint_quote_bars(painter: QPainter, view: View, count: int, height: int, ink: Ink) -> None:
