@@ -82,12 +82,20 @@ class Ledger:
         self._path = folder / FILE
         self._lock = threading.Lock()
         self._entries: dict[Key, Entry] = {}
+        self._looked_at: set[Key] = set()
         self._is_ours = False  # the file could not be written: memory holds what is true
 
     def get(self, key: Key) -> Entry | None:
         """How the last try of this ended, if there was one."""
         with self._lock:
             return self._read().get(key)
+
+    def is_first_look(self, key: Key) -> bool:
+        """True once in this process."""
+        with self._lock:
+            is_first = key not in self._looked_at
+            self._looked_at.add(key)
+            return is_first
 
     def entries(self) -> list[Entry]:
         """Everything, oldest first."""

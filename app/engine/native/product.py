@@ -127,13 +127,19 @@ class Product:
         if not self._backend:
             raise RuntimeError("the device could not be started")
         try:
+            self._device = device
             if n_threads is not None:
-                self._set_threads(device, n_threads)
+                self.use_threads(n_threads)
             self.is_repacked = self._place_weights(device)
             self._place_rest(device)
         except BaseException:
             self.close()
             raise
+
+    def use_threads(self, n_threads: int) -> None:
+        """Compute with so many from now on, where the device is the processor."""
+        if address := self._procedure(self._device, b"ggml_backend_set_n_threads"):
+            ctypes.CFUNCTYPE(None, _P, ctypes.c_int)(address)(self._backend, n_threads)
 
     def set(self, weights: bytes, inputs: Sequence[float]) -> None:
         """Fill both sides; what is shorter than its tensor is repeated."""
@@ -240,10 +246,6 @@ class Product:
         while listed and listed[len(found)]:
             found.append(listed[len(found)])
         return found
-
-    def _set_threads(self, device: int, n_threads: int) -> None:
-        if address := self._procedure(device, b"ggml_backend_set_n_threads"):
-            ctypes.CFUNCTYPE(None, _P, ctypes.c_int)(address)(self._backend, n_threads)
 
     def _procedure(self, device: int, name: bytes) -> int | None:
         registry = self._base.ggml_backend_dev_backend_reg(device)

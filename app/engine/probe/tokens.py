@@ -44,11 +44,12 @@ class Said:
 
 
 def answer(request: JsonObject, progress: Callable[[JsonObject], None]) -> JsonObject:
-    """`request`: `device` (ggml's name), `model` (a path), `free_bytes`.
+    """`request`: `device` (ggml's name), `model` (a path), `free_bytes`, `is_software`.
 
     Answers `distance` (the farthest step's, in standard deviations of the processor's logits;
     a huge one where it is not a number), `n_same` of `n_tokens` that agree, `error` of a product
-    as in stage "processor", `flops`, and `bandwidth_bytes_per_s`.
+    as in stage "processor", `flops`, and `bandwidth_bytes_per_s`. A device made of software is
+    asked for its answers only: it may take a minute to compile what a card compiles at once.
     """
     progress({"step": "loading"})
     library = open_library()
@@ -58,20 +59,22 @@ def answer(request: JsonObject, progress: Callable[[JsonObject], None]) -> JsonO
         raise NotPossibleHere("The device is gone.", f"No driver offers {name} now.")
     progress({"step": "answering on the processor"})
     wanted = said(library, str(request["model"]), (), None)
-    progress({"step": "multiplying"})
-    error = max(product_error(library, device, kind) for kind in PROVED)
     progress({"step": "answering"})
     found = said(library, str(request["model"]), (name,), wanted.tokens)
-    progress({"step": "timing"})
     pairs = list(zip(found.logits, wanted.logits, strict=True))
-    return {
+    answered: JsonObject = {
         "distance": max(distance(ours, theirs) for ours, theirs in pairs),
         "n_same": sum(a == b for a, b in zip(found.tokens, wanted.tokens, strict=True)),
         "n_tokens": len(wanted.tokens),
-        "error": error,
-        "flops": _flops(library, device),
-        "bandwidth_bytes_per_s": _bandwidth(library, device, int(request["free_bytes"])),
     }
+    if request.get("is_software"):
+        return answered | {"error": 0.0, "flops": None, "bandwidth_bytes_per_s": None}
+    progress({"step": "multiplying"})
+    answered["error"] = max(product_error(library, device, kind) for kind in PROVED)
+    progress({"step": "timing"})
+    answered["flops"] = _flops(library, device)
+    answered["bandwidth_bytes_per_s"] = _bandwidth(library, device, int(request["free_bytes"]))
+    return answered
 
 
 def said(library: Library, path: str, devices: tuple[str, ...], follow: list[int] | None) -> Said:

@@ -162,6 +162,36 @@ def test_what_may_be_the_computers_fault_is_tried_again(
     assert variant(find(ledger)) == "best"
 
 
+def test_what_a_busy_computer_measured_is_measured_again(
+    script: Script, tmp_path: Path, asked: Callable[[], list[str]]
+) -> None:
+    def start(flops: float, is_busy: bool) -> float:
+        """One start of Hearth, which probes twice."""
+        script(processor_best=computed("best", core_flops=flops, is_busy=is_busy))
+        ledger = Ledger(tmp_path)
+        find(ledger)
+        found = find(ledger)
+        assert isinstance(found.processor, Computing)
+        return found.processor.core_flops
+
+    assert start(2e10, True) == 2e10
+    assert start(3e10, True) == 3e10
+    assert start(1e10, True) == 3e10  # the best so far
+    assert asked() == ["processor best"]
+    assert start(4e10, False) == 4e10
+    assert start(9e10, True) == 4e10  # a quiet computer's is good
+    assert asked() == []
+
+
+def test_a_computer_that_is_always_busy_is_left_alone(
+    script: Script, tmp_path: Path, asked: Callable[[], list[str]]
+) -> None:
+    script(processor_best=computed("best", is_busy=True))
+    for _ in range(10):
+        find(Ledger(tmp_path))
+    assert asked().count("processor best") == 6
+
+
 def test_no_variant_at_all_is_said(script: Script, ledger: Ledger) -> None:
     script(processor_best="signal 4", processor_good="signal 4", processor_plain="signal 4")
     found = find(ledger)
