@@ -63,11 +63,22 @@ def _tight(values: Mapping[str, Any]) -> str:
 
 
 def _too_slow(values: Mapping[str, Any]) -> str:
-    speed = rate_text(values["b_speed"])
+    speed, least = values["b_speed"], values["least"]
+    if round(speed, 1) >= least:
+        return f"{_name(values, 'b')} would write a little slower here than was asked for."
     return (
-        f"{_name(values, 'b')} would write about {speed} here, slower than the "
-        f"{values['least']:g} that were asked for."
+        f"{_name(values, 'b')} would write about {rate_text(speed)} here, slower than the "
+        f"{least:g} that were asked for."
     )
+
+
+def _slower(values: Mapping[str, Any]) -> str:
+    chosen, other = _pair(values)
+    verb, speed = "writes", "speed"
+    if values["b_speed"] * _AS_FAST >= values["a_speed"]:
+        verb, speed = "reads", "read"
+    slow, fast = rate_text(values[f"b_{speed}"]), rate_text(values[f"a_{speed}"])
+    return f"{other} is better still, but {verb} only {slow} here; {chosen} {verb} {fast}."
 
 
 def _damaged(values: Mapping[str, Any]) -> str:
@@ -85,6 +96,7 @@ CHOICES: Final[dict[str, Callable[[Mapping[str, Any]], str]]] = {
     "choice_too_big": _too_big,
     "choice_tight": _tight,
     "choice_too_slow": _too_slow,
+    "choice_slower": _slower,
     "choice_damaged": _damaged,
     "choice_unsound": _unsound,
     "choice_better_model": _better_model,

@@ -1,6 +1,7 @@
 """Which file of a catalogue suits this machine best, and the two that came nearest.
 
-Pure. `rank` says which model is better where all else is equal; see `key` for the whole order.
+Pure. `rank` says which model is better where all else is equal, and slowness costs ranks; see
+`key` for the whole order.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from app.gguf.facts import ModelFacts
 from app.hardware.profile import MachineProfile
-from app.planner.key import FileKey
+from app.planner.key import FileKey, worth_of
 from app.planner.learnt import NOTHING, Learnt
 from app.planner.plan import Plan, Reason, Wish, plan_of
 from app.planner.quality import TIERS, Quality, Tier
@@ -57,6 +58,7 @@ class _Entry(NamedTuple):
     candidate: Candidate
     search: Search
     point: Point
+    read: float
     key: FileKey
 
 
@@ -68,13 +70,15 @@ _CODES = {
     "is_good": "choice_damaged",
     "pace": "choice_too_slow",
     "is_sound": "choice_unsound",
-    "rank": "choice_better_model",
+    "worth": "choice_better_model",
     "tier": "choice_better_quant",
     "has_context": "choice_context",
     "on_devices": "choice_on_device",
     "kld": "choice_better_quant",
     "n_ctx": "choice_context",
     "is_f16": "choice_context",
+    "n_seq_max": "choice_context",
+    "n_ubatch": "choice_faster",
     "speed": "choice_faster",
     "small": "choice_smaller",
     "few_devices": "choice_fewer_devices",
@@ -106,9 +110,10 @@ def choose(
     return Choice(best.candidate, plan_of(best.search, best.point, machine), rejected)
 
 
-def file_key(candidate: Candidate, point: Point, wish: Wish) -> FileKey:
-    """How good it is to choose this file with this plan."""
+def file_key(candidate: Candidate, point: Point, read: float, wish: Wish) -> FileKey:
+    """How good it is to choose this file with this plan, which reads `read` tokens a second."""
     own, quality = point.key, candidate.quality
+    least = wish.least_tokens_per_second
     return FileKey(
         is_pinned=wish.quant is None or candidate.facts.quant == wish.quant,
         fit=own.fit,
@@ -117,7 +122,7 @@ def file_key(candidate: Candidate, point: Point, wish: Wish) -> FileKey:
         is_good=quality.is_at_least(wish.least_quality),
         pace=own.pace,
         is_sound=quality.is_at_least(_SOUND),
-        rank=candidate.rank,
+        worth=worth_of(candidate.rank, point.tokens_per_second, read, least),
         tier=-TIERS.index(quality.tier),
         has_context=own.has_context,
         on_devices=own.on_devices,
@@ -135,7 +140,8 @@ def file_key(candidate: Candidate, point: Point, wish: Wish) -> FileKey:
 def _entry(machine: MachineProfile, candidate: Candidate, wish: Wish, learnt: Learnt) -> _Entry:
     search = Search(machine, candidate.facts, wish, learnt=learnt)
     point = search.best()
-    return _Entry(candidate, search, point, file_key(candidate, point, wish))
+    read = search.timing.expected(point.layout, point.configuration).prompt_tokens_per_second
+    return _Entry(candidate, search, point, read, file_key(candidate, point, read, wish))
 
 
 def _order(entry: _Entry) -> tuple[Any, ...]:
@@ -163,7 +169,7 @@ def _telling(best: _Entry, others: list[_Entry]) -> list[_Entry]:
 
 
 def _worth(entry: _Entry) -> tuple[int, int]:
-    return entry.key.rank, entry.key.tier
+    return entry.candidate.rank, entry.key.tier
 
 
 def _reason(best: _Entry, other: _Entry, wish: Wish) -> Reason:
@@ -173,8 +179,10 @@ def _reason(best: _Entry, other: _Entry, wish: Wish) -> Reason:
     code = _CODES.get(field, "choice_same")
     if field == "fit" and other.key.fit > 0:
         code = "choice_tight"
-    if code == "choice_better_model" and best.candidate.model == other.candidate.model:
-        code = "choice_better_quant"
+    if field == "worth" or (
+        field in ("tier", "kld") and best.candidate.model != other.candidate.model
+    ):
+        code = _worth_code(best, other)
     pool = other.search.pools[0]
     return Reason(
         code,
@@ -185,9 +193,18 @@ def _reason(best: _Entry, other: _Entry, wish: Wish) -> Reason:
             "b_model": other.candidate.model,
             "b_quant": other.candidate.facts.quant,
             "b_speed": other.point.tokens_per_second,
+            "a_read": best.read,
+            "b_read": other.read,
             "need": pool.free_bytes - other.point.margin_bytes,
             "free": pool.free_bytes,
             "least": wish.least_tokens_per_second,
             "wanted": wish.quant or "",
         },
     )
+
+
+def _worth_code(best: _Entry, other: _Entry) -> str:
+    """Whether it lost by what it is or by how slow it is."""
+    if _worth(other) > _worth(best):
+        return "choice_slower"
+    return "choice_faster" if best.candidate.rank == other.candidate.rank else "choice_better_model"
