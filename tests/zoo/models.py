@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from functools import cache
 
+from app.inference.catalogue_planning import candidates
 from app.models.catalog import load
-from app.models.facts import facts_of
 from app.planner.choose import Candidate
-from app.planner.quality import quality_of, tier_of
 
 WELL_KNOWN = (
     "llama-3.2-1b",
@@ -23,19 +22,7 @@ WELL_KNOWN = (
 @cache
 def all_candidates() -> tuple[Candidate, ...]:
     """Every file of the catalogue that can be planned."""
-    found = []
-    for entry in load().entries:
-        if entry.header is None:
-            continue
-        for file in entry.files:
-            facts = facts_of(entry, file)
-            quality = quality_of(
-                file.quant,
-                n_params=facts.n_params,
-                override=tier_of(file.tier) if file.tier else None,
-            )
-            found.append(Candidate(entry.name, entry.rank, facts, file.name, quality))
-    return tuple(found)
+    return candidates(load())
 
 
 @cache
