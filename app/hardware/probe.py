@@ -20,9 +20,11 @@ from app.foundation.errors import HearthError
 from app.foundation.paths import Profile
 from app.hardware import linux, macos, windows
 from app.hardware.cards import Card
+from app.hardware.devices import are_speeds
 from app.hardware.find_cards import driver_stamp
 from app.hardware.ledger import Key, Ledger
 from app.hardware.profile import (
+    NOT_MEASURED,
     Device,
     Disk,
     MachineProfile,
@@ -47,13 +49,14 @@ def probe(
 ) -> MachineProfile:
     """Everything that can be found out about this machine now.
 
-    `runtime` is what `find_runtime` found, or why it is not asked; None asks it. `anew`
-    measures again what is known already.
+    `runtime` is what `find_runtime` found, or why it is not asked; None asks it. Where it is
+    not asked no child is started, and what was measured before is used. `anew` measures again.
     """
     if runtime is None:
         runtime = find_runtime(profile_folder, anew=anew)
+    may_measure = not isinstance(runtime, Unknown)
     if isinstance(runtime, Unknown):
-        runtime = Found(runtime, runtime)
+        runtime = Found(known_processor(profile_folder) or runtime, runtime)
     devices, computing = runtime.devices, runtime.processor
     main = dataclasses.replace(
         memory(),
@@ -68,7 +71,7 @@ def probe(
         processor=_processor(runtime),
         memory=main,
         devices=devices,
-        disk=_disk(profile_folder, anew=anew),
+        disk=_disk(profile_folder, may_measure=may_measure, anew=anew),
         power=power(),
     )
 
@@ -81,6 +84,11 @@ def find_runtime(profile_folder: Path, *, anew: bool = False) -> Found:
 def find_processor(profile_folder: Path, *, anew: bool = False) -> Computing | Unknown:
     """What the processor computes with, and how fast; no driver is started for it."""
     return Stages(ledger_of(profile_folder), place()).processor(anew=anew)
+
+
+def known_processor(profile_folder: Path) -> Computing | None:
+    """What an earlier probe found the processor to compute with; nothing is measured."""
+    return Stages(ledger_of(profile_folder), place()).known_processor()
 
 
 def chosen(profile_folder: Path) -> Choice:
@@ -216,34 +224,38 @@ def _count(number: int | Unknown | None) -> int | Unknown:
     return Unknown("the system does not say") if number is None else number
 
 
-def _disk(folder: Path, *, anew: bool) -> Disk:
+def _disk(folder: Path, *, may_measure: bool, anew: bool) -> Disk:
     import psutil
 
     usage = _asked(lambda: psutil.disk_usage(str(_existing(folder))))
     if isinstance(usage, Unknown):
         return Disk(usage, usage, usage)
-    return Disk(usage.total, usage.free, _asked(lambda: _disk_speed(folder, anew=anew)))
+    speed = _asked(lambda: _disk_speed(folder, may_measure=may_measure, anew=anew))
+    return Disk(usage.total, usage.free, speed)
 
 
-def _disk_speed(folder: Path, *, anew: bool) -> float:
-    """Measured once for a disk. Raises where it cannot be."""
+def _disk_speed(folder: Path, *, may_measure: bool, anew: bool) -> float | Unknown:
+    """Measured once for a disk."""
     state = Profile(folder).state
     if not state.is_dir():
-        raise FileNotFoundError("the profile folder is not there yet")
+        return Unknown("the profile folder is not there yet")
     ledger, key = ledger_of(folder), Key("disk", str(os.stat(state).st_dev), "")
     entry = ledger.get(key)
     if entry is not None and not anew:
-        if "read_bytes_per_s" in entry.found:
+        speed = entry.found.get("read_bytes_per_s")
+        if are_speeds(speed):
             return float(entry.found["read_bytes_per_s"])
-        raise OSError(0, str(entry.found.get("why", "it could not be timed")))
+        return Unknown(str(entry.found.get("why", "it could not be timed")))
+    if not may_measure:
+        return NOT_MEASURED
     try:
         found = run_child("disk", {"folder": str(state)}, deadline_s=_DISK_DEADLINE_S)
-        speed = float(found["read_bytes_per_s"])
     except HearthError as error:
-        ledger.note(key, {"why": error.detail or error.title})
-        raise
-    ledger.note(key, {"read_bytes_per_s": speed})
-    return speed
+        why = error.detail or error.title
+        ledger.note(key, {"why": why})
+        return Unknown(why)
+    ledger.note(key, {"read_bytes_per_s": found["read_bytes_per_s"]})
+    return float(found["read_bytes_per_s"])
 
 
 def _existing(folder: Path) -> Path:

@@ -28,11 +28,11 @@ NATIVE: Final = "native"
 READING_BYTES: Final = 256 * MIB
 _LEAST_READING_BYTES: Final = 16 * MIB
 # A virus scanner reads every library at its first use.
-_SLOWNESS: Final = 4.0 if platform.system() == "Windows" else 1.0
-RUNTIME_DEADLINE_S: Final = 15.0 * _SLOWNESS
-PROCESSOR_DEADLINE_S: Final = 30.0
-MODULE_DEADLINE_S: Final = 15.0 * _SLOWNESS
-DEVICE_DEADLINE_S: Final = 90.0
+_SLOWNESS: Final = 3.0 if platform.system() == "Windows" else 1.0
+RUNTIME_DEADLINE_S: Final = 30.0 * _SLOWNESS
+PROCESSOR_DEADLINE_S: Final = 30.0 * _SLOWNESS
+MODULE_DEADLINE_S: Final = 30.0 * _SLOWNESS
+DEVICE_DEADLINE_S: Final = 120.0
 _MOST_MEASURED: Final = 6
 """How often a computer that is always busy is measured, once a start."""
 NONSENSE: Final = "its answer makes no sense"
@@ -159,6 +159,17 @@ class Stages:
             if entry is not None and (good := computing(entry.found)) is not None:
                 return good
         return Unknown(why)
+
+    def known_processor(self) -> Computing | None:
+        """The best variant that was proved before, from the ledger alone."""
+        folder = self._ledger.get(runtime_key(self._place))
+        if folder is None or not _is_folder(folder.found):
+            return None
+        for variant in by_score(folder.found["scores"]):
+            entry = self._ledger.get(variant_key(self._place, variant))
+            if entry is None or not entry.is_bad:
+                return None if entry is None else computing(entry.found)
+        return None
 
     def _is_due(self, entry: Entry) -> bool:
         """Whether speeds were measured while other programs were at work, and may be better now."""

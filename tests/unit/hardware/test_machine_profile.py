@@ -187,6 +187,25 @@ def test_a_child_that_dies_leaves_its_facts_unknown(
     assert known(found.memory.total_bytes, 0) > 0
 
 
+def test_where_llama_cpp_is_not_asked_what_was_measured_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "state").mkdir()
+    reason = Unknown("a model this small needs no card")
+    first = probe.probe(tmp_path, runtime=reason)
+    assert first.processor.core_flops == reason
+    assert isinstance(first.disk.read_bytes_per_s, Unknown)
+    measured = probe.probe(tmp_path)
+    assert isinstance(measured.processor.core_flops, float)
+    # Nobody may be asked now.
+    monkeypatch.setattr("app.foundation.children.command_for", lambda name: ["false"])
+    later = probe.probe(tmp_path, runtime=reason)
+    assert later.processor == measured.processor
+    assert later.memory.bandwidth_bytes_per_s == measured.memory.bandwidth_bytes_per_s
+    assert later.disk.read_bytes_per_s == measured.disk.read_bytes_per_s
+    assert later.devices == reason
+
+
 def test_a_system_call_that_fails_leaves_its_fact_unknown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
