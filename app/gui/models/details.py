@@ -51,6 +51,7 @@ class Details(QWidget):
         self.at = opening.outlook.at
         self.pins = opening.pins
         self.plan = opening.outlook.plan
+        self._chosen = (self.at, opening.outlook.rejected)
         self.summary = Summary(self.model)
         self.memory = MemoryView()
         self.values = ValuesCard(self.model, self.at, self._machine)
@@ -125,7 +126,9 @@ class Details(QWidget):
         self.memory.show_plan(plan)
         self.values.show_plan(plan, self.at, self.pins)
         self.reasons.show_reasons(plan.reasons)
-        others = plan.alternatives[:N_ALTERNATIVES]
+        at, rejected = self._chosen
+        others = (rejected if self.at == at else ())[:N_ALTERNATIVES]
+        others += plan.alternatives[:N_ALTERNATIVES]
         self.alternatives.show_reasons(others)
         for each in (self._alternatives_title, self.alternatives):
             each.setVisible(bool(others))

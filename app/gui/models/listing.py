@@ -10,14 +10,14 @@ from functools import partial
 
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QLineEdit, QVBoxLayout, QWidget
 
 from app.gui import icons, theme
 from app.gui.models.subjects import Broken, Outlook, Suited
 from app.gui.models.tile import BestTile, BrokenRow, ModelRow
 from app.gui.models.words import machine_words
 from app.gui.widgets.buttons import TextButton
-from app.gui.widgets.cards import Card
+from app.gui.widgets.cards import Card, FoldingRow
 from app.gui.widgets.plain import PlainLabel
 from app.gui.widgets.switch import Switch
 from app.hardware.profile import MachineProfile
@@ -117,9 +117,9 @@ class Listing(QWidget):
     def _arrange(self) -> None:
         open_file = TextButton(self.tr("Open a model file…"), icon="folder-open")
         open_file.clicked.connect(self.file_asked)
-        here = QHBoxLayout()
-        here.addWidget(PlainLabel(self.tr("On this computer"), "heading"), 1)
-        here.addWidget(open_file)
+        here = FoldingRow(tight=True)
+        here.words.addWidget(PlainLabel(self.tr("On this computer"), "heading"))
+        here.side.addWidget(open_file)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setSpacing(theme.SPACE_12)
         best_title = PlainLabel(self.tr("Suits this computer best"), "heading")
@@ -127,7 +127,7 @@ class Listing(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(theme.SPACE_24, 0, theme.SPACE_24, theme.SPACE_32)
         column.setSpacing(theme.SPACE_8)
-        column.addLayout(here)
+        column.addWidget(here)
         column.addLayout(self._here)
         column.addWidget(best_title)
         column.addWidget(self._machine)
@@ -147,16 +147,15 @@ class Listing(QWidget):
         self.only_fitting.toggled.connect(self._filter)
         title = PlainLabel(self.tr("Everything else"), "heading")
         title.setContentsMargins(0, theme.SPACE_16, 0, 0)
-        tools = QHBoxLayout()
-        tools.setSpacing(theme.SPACE_12)
-        tools.addWidget(self.search, 1)
-        tools.addWidget(PlainLabel(self.tr("Only what runs here"), wrap=False))
-        tools.addWidget(self.only_fitting)
+        tools = FoldingRow(tight=True)
+        tools.words.addWidget(self.search)
+        tools.side.addWidget(PlainLabel(self.tr("Only what runs here"), wrap=False))
+        tools.side.addWidget(self.only_fitting)
         column = QVBoxLayout(self._others)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme.SPACE_8)
         column.addWidget(title)
-        column.addLayout(tools)
+        column.addWidget(tools)
         column.addLayout(self._list)
         column.addWidget(self._nothing)
         self._nothing.hide()

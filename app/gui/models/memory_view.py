@@ -27,6 +27,7 @@ class MemoryView(QFrame):
         self.setAccessibleName(self.tr("Memory"))
         self.bars: dict[str, MemoryBar] = {}
         self._lines: dict[str, PlainLabel] = {}
+        self._totals: dict[str, PlainLabel] = {}
         self._rows: dict[str, QWidget] = {}
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(*(theme.SPACE_16,) * 4)
@@ -40,36 +41,37 @@ class MemoryView(QFrame):
         for share in plan.memory:
             if share.pool.name not in self.bars:
                 self._add(share)
-            self.bars[share.pool.name].show_filling(filling_of(share))
+            filling = filling_of(share)
+            self.bars[share.pool.name].show_filling(filling)
+            self._show_total(self._totals[share.pool.name], filling)
             if self.bars[share.pool.name].part_at is None:
                 self._say(share.pool.name, "")
 
     def _add(self, share: Share) -> None:
         name = share.pool.name
         bar = MemoryBar(place_words(share))
-        line = PlainLabel(role="secondary", wrap=False)
-        self.bars[name], self._lines[name] = bar, line
+        line, total = PlainLabel(role="secondary"), PlainLabel(role="secondary", wrap=False)
+        self.bars[name], self._lines[name], self._totals[name] = bar, line, total
         bar.pointed.connect(partial(self._say, name))
         head = QHBoxLayout()
-        head.addWidget(PlainLabel(place_words(share), "strong", wrap=False))
-        head.addStretch(1)
-        head.addWidget(line)
+        head.addWidget(PlainLabel(place_words(share), "strong"), 1)
+        head.addWidget(total)
         row = QWidget()
         column = QVBoxLayout(row)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme.SPACE_4)
         column.addLayout(head)
         column.addWidget(bar)
+        column.addWidget(line)
         self._rows[name] = row
         self._column.addWidget(row)
 
-    def _say(self, name: str, text: str) -> None:
-        line = self._lines[name]
-        filling = self.bars[name].filling
-        line.setText(text or self._usual(filling))
-        line.set_role("danger" if filling.over_bytes and not text else "secondary")
+    def _show_total(self, label: PlainLabel, filling: Filling) -> None:
+        words = self.tr("{size} in all").format(size=bytes_text(filling.total_bytes))
+        label.setText(over_words(filling) if filling.over_bytes else words)
+        label.set_role("danger" if filling.over_bytes else "secondary")
 
-    def _usual(self, filling: Filling) -> str:
-        if filling.over_bytes:
-            return over_words(filling)
-        return self.tr("{size} in all").format(size=bytes_text(filling.total_bytes))
+    def _say(self, name: str, text: str) -> None:
+        """Below the bar, which must not move while it is pointed at."""
+        hint = self.tr("Point at a part, or use the arrow keys, for its exact size.")
+        self._lines[name].setText(text or hint)

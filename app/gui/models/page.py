@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TypeVar
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent, QShowEvent
@@ -19,17 +18,15 @@ from app.gui.aside import aside
 from app.gui.bridge import Bridge
 from app.gui.models.desk import Desk
 from app.gui.models.details import Details
+from app.gui.models.latest import Latest
 from app.gui.models.listing import Listing
-from app.gui.models.subjects import Broken, Opening, Outlook, Suited
+from app.gui.models.subjects import Broken, Here, Opening, Outlook, Suited
 from app.gui.notify import Notifier
 from app.gui.services import GuiServices
 from app.gui.widgets.buttons import IconButton
 from app.gui.widgets.cards import centred, scrolled
 from app.gui.widgets.plain import ElidedLabel
-from app.hardware.profile import MachineProfile
 from app.settings.schema import MODEL_PATH
-
-T = TypeVar("T")
 
 
 class ModelsPage(QWidget):
@@ -56,6 +53,8 @@ class ModelsPage(QWidget):
         self.listing = Listing()
         self.details: Details | None = None
         self._details_scroll: QScrollArea | None = None
+        self._here: Latest[Here] = Latest(bridge, self._found_here, self._not_found, self)
+        self._suited: Latest[Suited] = Latest(bridge, self._found_suited, self._not_found, self)
         self._asked = 0
         self._before: QWidget | None = None
         self._title = ElidedLabel(self.tr("Models"), "title")
@@ -117,18 +116,12 @@ class ModelsPage(QWidget):
 
     def _look(self) -> None:
         """Find anew what is here and what suits: files and free memory come and go."""
-        self._ask(self._desk.machine, self._found_machine)
-        self._ask(self._desk.here, self._found_here)
-        self._ask(self._desk.suited, self._found_suited)
+        self._here.ask(self._desk.here)
+        self._suited.ask(self._desk.suited)
 
-    def _ask(self, work: Callable[[], T], found: Callable[[T], None]) -> None:
-        self._bridge.watch(aside(work), found, self._not_found)
-
-    def _found_machine(self, machine: MachineProfile) -> None:
-        self.listing.show_machine(machine)
-
-    def _found_here(self, found: list[Outlook | Broken]) -> None:
-        self.listing.show_here(found, self._services.settings.get(MODEL_PATH))
+    def _found_here(self, found: Here) -> None:
+        self.listing.show_machine(found.machine)
+        self.listing.show_here(found.models, self._services.settings.get(MODEL_PATH))
 
     def _found_suited(self, suited: Suited) -> None:
         self.listing.show_suited(suited)
@@ -142,7 +135,7 @@ class ModelsPage(QWidget):
 
     def _details_asked(self, outlook: Outlook) -> None:
         self._before = self.window().focusWidget()
-        self._open(partial(self._desk.look_at, outlook.model, outlook.at))
+        self._open(partial(self._desk.look_at, outlook))
 
     def _broken_asked(self, broken: Broken) -> None:
         self._notify.error(broken.error)

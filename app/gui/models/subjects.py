@@ -5,13 +5,13 @@ Pure. A model has one or more variants (quants), each with the facts that a plan
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from app.foundation.errors import HearthError
 from app.gguf.facts import ModelFacts
 from app.hardware.profile import MachineProfile
-from app.planner.plan import Plan
+from app.planner.plan import Plan, Reason
 from app.planner.quality import Quality, quality_of
 from app.planner.wish import Wish
 from app.protocol.model_ref import BUILT_IN
@@ -57,11 +57,13 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """A model, the variant looked at, and its plan on this computer."""
+    """A model, the variant looked at, and its plan on this computer. `rejected` says what else
+    of the catalogue came near, and why it was not chosen."""
 
     model: Model
     at: int
     plan: Plan
+    rejected: tuple[Reason, ...] = ()
 
     @property
     def variant(self) -> Variant:
@@ -78,6 +80,14 @@ class Broken:
 
 
 @dataclass(frozen=True, slots=True)
+class Here:
+    """The models on this computer, the one in use first."""
+
+    machine: MachineProfile
+    models: tuple[Outlook | Broken, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Suited:
     """The catalogue on this computer: the best first, then all others."""
 
@@ -87,20 +97,17 @@ class Suited:
 
 @dataclass(frozen=True, slots=True)
 class Pins:
-    """What a person set for one model by hand; None is automatic."""
+    """What a person set for one model by hand; None leaves it to the settings for all models,
+    and these to the planner."""
 
     n_ctx: int | None = None
     n_gpu_layers: int | None = None
     n_cpu_moe: int | None = None
 
     def over(self, wish: Wish) -> Wish:
-        """The wish with these values, and only these, of the three."""
-        return replace(
-            wish,
-            n_ctx=self.n_ctx,
-            n_gpu_layers=self.n_gpu_layers,
-            n_cpu_moe=self.n_cpu_moe,
-        )
+        """The wish with what is set here."""
+        chosen = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        return replace(wish, **{name: v for name, v in chosen.items() if v is not None})
 
 
 @dataclass(frozen=True, slots=True)

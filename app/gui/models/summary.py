@@ -5,16 +5,17 @@ GUI thread. Asks nobody: it shows an outlook and says what was pressed.
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
 
 from app.foundation.units import bytes_text, rate_text
 from app.gui import theme
 from app.gui.models.badge import Badge
 from app.gui.models.speed_picture import SpeedPicture
 from app.gui.models.subjects import Model
-from app.gui.models.words import memory_words, page_words, sentence_of, verdict_of
+from app.gui.models.words import capital, memory_words, page_words, sentence_of, verdict_of
 from app.gui.widgets.buttons import TextButton
+from app.gui.widgets.cards import FoldingRow
 from app.gui.widgets.plain import PlainLabel
 from app.planner.plan import Plan
 
@@ -53,11 +54,13 @@ class Summary(QFrame):
         self.sentence.setText(sentence_of(plan))
         rate = plan.expected.generated_tokens_per_second
         self.picture.show_rate(rate)
-        numbers = self.tr("{rate} expected.").format(rate=rate_text(rate))
+        low, high = plan.expected.generated_range
+        numbers = self.tr("About {rate} ({low} to {high}).").format(
+            rate=rate_text(rate), low=f"{low:.3g}", high=f"{high:.3g}"
+        )
         page = page_words(plan.expected.prompt_tokens_per_second, self.locale())
         self._speed.setText(f"{numbers} {page}")
-        memory = memory_words(plan)
-        self._memory.setText(memory[:1].upper() + memory[1:] + ".")
+        self._memory.setText(f"{capital(memory_words(plan))}.")
         size = self.tr("File: {size}, {quant}").format(
             size=bytes_text(plan.file_bytes), quant=plan.quant or self.tr("quant unknown")
         )
@@ -77,15 +80,14 @@ class Summary(QFrame):
                 "end programs to get memory back."
             )
         )
-        head = QHBoxLayout()
-        head.setSpacing(theme.SPACE_8)
-        head.addWidget(self.badge, 1)
+        head = FoldingRow(tight=True)
+        head.words.addWidget(self.badge)
         for button in (self.anyway, self.copy_anyway, self.copy, self.use):
-            head.addWidget(button, 0, Qt.AlignmentFlag.AlignVCenter)
+            head.side.addWidget(button)
         column = QVBoxLayout(self)
         column.setContentsMargins(*(theme.SPACE_16,) * 4)
         column.setSpacing(theme.SPACE_8)
-        column.addLayout(head)
+        column.addWidget(head)
         column.addWidget(self.sentence)
         column.addWidget(self._warning)
         column.addSpacing(theme.SPACE_4)

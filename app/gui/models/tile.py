@@ -11,7 +11,7 @@ from app.gui import theme
 from app.gui.models.badge import Badge
 from app.gui.models.speed_picture import SpeedPicture
 from app.gui.models.subjects import Broken, Outlook
-from app.gui.models.words import memory_words, speed_words, verdict_of
+from app.gui.models.words import capital, memory_words, speed_words, verdict_of
 from app.gui.widgets.plain import PlainLabel
 
 _USUAL_PX = 240
@@ -80,8 +80,8 @@ class BestTile(Tile):
             column.addWidget(self.label(outlook.model.sentence, "secondary"))
         column.addStretch(1)
         column.addWidget(picture)
-        column.addWidget(self.label(_sentence(speed), "secondary"))
-        column.addWidget(self.label(_sentence(memory), "secondary"))
+        column.addWidget(self.label(f"{capital(speed)}.", "secondary"))
+        column.addWidget(self.label(f"{capital(memory)}.", "secondary"))
         column.addWidget(self.label(_file_words(outlook), "secondary"))
         self.setAccessibleName(
             self.tr("{name}: {verdict}, {speed}, {memory}. Show its details.").format(
@@ -100,15 +100,9 @@ class ModelRow(Tile):
         badge = Badge()
         badge.show_verdict(verdict_of(plan))
         speed = speed_words(plan.expected.generated_tokens_per_second)
-        name = QHBoxLayout()
-        name.setSpacing(theme.SPACE_8)
-        name.addWidget(self.label(outlook.model.name, "strong", wrap=False))
-        if mark:
-            name.addWidget(self.label(mark, "secondary", wrap=False))
-        name.addStretch(1)
         words = QVBoxLayout()
         words.setSpacing(2)
-        words.addLayout(name)
+        words.addWidget(self.label(outlook.model.name, "strong"))
         about = [_file_words(outlook)]
         if plan.fits != "no":
             about.append(speed)
@@ -117,6 +111,8 @@ class ModelRow(Tile):
         row.setContentsMargins(theme.SPACE_8, theme.SPACE_8, theme.SPACE_8, theme.SPACE_8)
         row.setSpacing(theme.SPACE_16)
         row.addLayout(words, 1)
+        if mark:
+            row.addWidget(self.label(mark, "secondary", wrap=False))
         row.addWidget(badge, 0, Qt.AlignmentFlag.AlignVCenter)
         self.searched = " ".join(
             (outlook.model.name, outlook.model.sentence, *about, *outlook.model.uses)
@@ -144,7 +140,3 @@ def _file_words(outlook: Outlook) -> str:
     """Size and quant: "4.9 GB · Q4_K_M"."""
     parts = [bytes_text(outlook.plan.file_bytes), outlook.plan.quant]
     return " · ".join(part for part in parts if part)
-
-
-def _sentence(words: str) -> str:
-    return words[:1].upper() + words[1:] + "."

@@ -10,10 +10,11 @@ from typing import Any
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QWheelEvent
-from PySide6.QtWidgets import QHBoxLayout, QSlider, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QSlider, QVBoxLayout, QWidget
 
 from app.gui import theme
 from app.gui.widgets.buttons import TextButton
+from app.gui.widgets.cards import FoldingRow
 from app.gui.widgets.plain import PlainLabel
 
 
@@ -33,9 +34,7 @@ class ValueSlider(QWidget):
     moved = Signal(object)
     released = Signal()
 
-    def __init__(
-        self, name: str, help_text: str, text: Callable[[Any], str], *, can_release: bool = True
-    ) -> None:
+    def __init__(self, name: str, help_text: str, text: Callable[[Any], str]) -> None:
         super().__init__()
         self._name = name
         self._text = text
@@ -52,19 +51,18 @@ class ValueSlider(QWidget):
             self.tr("Automatic"), "link", name=self.tr("Automatic: {name}").format(name=name)
         )
         self.release.clicked.connect(self.released)
-        self._can_release = can_release
-        head = QHBoxLayout()
-        head.setSpacing(theme.SPACE_8)
-        head.addWidget(PlainLabel(name, wrap=False))
-        head.addStretch(1)
-        head.addWidget(self._state)
-        head.addWidget(self.release)
-        head.addWidget(self.value_label)
+        head = FoldingRow(tight=True)
+        head.words.addWidget(PlainLabel(name))
+        for part in (self._state, self.release, self.value_label):
+            head.side.addWidget(part)
+        self._note = PlainLabel(role="secondary")
+        self._note.hide()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, theme.SPACE_8, 0, theme.SPACE_8)
         column.setSpacing(theme.SPACE_4)
-        column.addLayout(head)
+        column.addWidget(head)
         column.addWidget(self.slider)
+        column.addWidget(self._note)
         column.addWidget(PlainLabel(help_text, "secondary"))
 
     @property
@@ -78,24 +76,32 @@ class ValueSlider(QWidget):
         self.slider.setRange(0, max(0, len(self._values) - 1))
         self._is_showing = False
 
-    def show_value(self, value: Any, *, pinned: bool) -> None:
-        """Show what is used, and whether a person chose it. The handle goes to the nearest."""
+    def show_value(self, value: Any, *, pinned: bool, for_all: bool = False) -> None:
+        """Show what is used, and whether a person chose it, for this model or `for_all`.
+
+        The handle goes to the nearest position.
+        """
         self._is_showing = True
         if self._values:
             self.slider.setValue(self._index_of(value))
         self._is_showing = False
         text = self._text(value)
         self.value_label.setText(text)
-        is_pinned = pinned and self._can_release
-        self._state.setText(self.tr("chosen by you") if is_pinned else self.tr("automatic"))
-        self._state.setVisible(self._can_release)
-        self.release.setVisible(is_pinned)
+        state = self.tr("as in Settings") if for_all else self.tr("automatic")
+        if pinned:
+            state = self.tr("chosen by you")
+        self._state.setText(state)
+        self.release.setVisible(pinned)
         if self.slider.property("pinned") != pinned:
             self.slider.setProperty("pinned", pinned)
             self.slider.style().unpolish(self.slider)
             self.slider.style().polish(self.slider)
-        state = self._state.text() if self._can_release else ""
-        self.slider.setAccessibleDescription(f"{text}, {state}" if state else text)
+        self.slider.setAccessibleDescription(f"{text}, {state}")
+
+    def show_note(self, text: str) -> None:
+        """Say more about the value, below the slider."""
+        self._note.setText(text)
+        self._note.setVisible(bool(text))
 
     def _index_of(self, value: Any) -> int:
         if value in self._values:

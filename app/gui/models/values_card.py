@@ -17,14 +17,14 @@ from app.foundation.units import bytes_text
 from app.gguf.facts import ModelFacts
 from app.gui.models.subjects import Model, Pins, Variant
 from app.gui.models.value_slider import ValueSlider
-from app.gui.models.words import quality_words
+from app.gui.models.words import capital, quality_words
 from app.gui.widgets.cards import Card
 from app.gui.widgets.plain import PlainLabel
 from app.hardware.profile import MachineProfile
-from app.planner.memory import pools_of
 from app.planner.plan import Plan
+from app.planner.pools import pools_of
 
-_CONTEXTS = (256, 512, 1024, *(step << at for at in range(10) for step in (2048, 3072)), 1 << 20)
+_CONTEXTS = (256, 512, 1024, *(step << at for at in range(10) for step in (2048, 3072)))
 _UNKNOWN_TRAINED = 32_768
 _FEW_LAYERS = 2
 
@@ -59,14 +59,20 @@ class ValuesCard(Card):
     def show_plan(self, plan: Plan, at: int, pins: Pins) -> None:
         """Show the values of this plan, and which of them a person chose."""
         self._at, self._pins = at, pins
-        self.context.show_value(plan.n_ctx, pinned=pins.n_ctx is not None)
+        chosen = plan.configuration
         if self.quant is not None:
             self.quant.show_value(at, pinned=at != self._automatic_at)
-        chosen = plan.configuration
-        if self.layers is not None:
-            self.layers.show_value(chosen.n_gpu_layers, pinned=pins.n_gpu_layers is not None)
-        if self.experts is not None:
-            self.experts.show_value(chosen.n_cpu_moe, pinned=pins.n_cpu_moe is not None)
+            words = quality_words(self._model.variants[at].quality.tier)
+            self.quant.show_note(self.tr("{quality}.").format(quality=capital(words)))
+        for name, slider in (
+            ("n_ctx", self.context),
+            ("n_gpu_layers", self.layers),
+            ("n_cpu_moe", self.experts),
+        ):
+            if slider is not None:
+                own = getattr(pins, name) is not None
+                for_all = name in plan.pinned and not own
+                slider.show_value(getattr(chosen, name), pinned=own, for_all=for_all)
 
     def _context(self, facts: ModelFacts) -> ValueSlider:
         slider = self._slider(
@@ -130,7 +136,7 @@ class ValuesCard(Card):
     def _quant_text(self, at: int) -> str:
         variant = self._model.variants[at]
         size = bytes_text(variant.facts.file_bytes)
-        return f"{variant.quant} · {size} · {quality_words(variant.quality.tier)}"
+        return f"{variant.quant} · {size}"
 
     def _moved(self, pin: str, value: Any) -> None:
         self._pins = replace(self._pins, **{pin: value})

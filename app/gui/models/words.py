@@ -11,17 +11,16 @@ from PySide6.QtCore import QCoreApplication, QLocale
 
 from app.foundation.units import bytes_text
 from app.hardware.profile import MachineProfile, Unknown, known
-from app.planner.memory import MAIN, pools_of
 from app.planner.plan import Plan, Share
+from app.planner.pools import MAIN, pools_of
 from app.planner.quality import Tier
+from app.planner.reading import READER_WORDS_A_MINUTE, WORDS_A_TOKEN
 
 translate = QCoreApplication.translate
 Verdict = Literal["well", "tight", "no"]
 
-READING_TOKENS_PER_S = 238 / 60 / 0.75
-"""Silent reading: 238 words a minute (Brysbaert 2019, 190 studies), three quarters of a word a
-token."""
-_SLOWER = 0.87
+READING_TOKENS_PER_S = READER_WORDS_A_MINUTE / 60 / WORDS_A_TOKEN
+_SLOWER = 0.8
 """Below this share of reading speed a person waits for each word."""
 _PAGE_TOKENS = 670
 """A page of 500 words."""
@@ -49,7 +48,7 @@ def speed_words(tokens_per_second: float) -> str:
     ratio = tokens_per_second / READING_TOKENS_PER_S
     steps = (
         (0.3, translate("Models", "writes only a word now and then")),
-        (0.62, translate("Models", "writes about half as fast as you read")),
+        (0.6, translate("Models", "writes about half as fast as you read")),
         (_SLOWER, translate("Models", "writes a little slower than you read")),
         (1.3, translate("Models", "writes about as fast as you read")),
         (1.8, translate("Models", "writes half as fast again as you read")),
@@ -130,6 +129,11 @@ def sentence_of(plan: Plan) -> str:
     return translate("Models", "It fits with room for your other programs, and {speed}.").format(
         speed=speed
     )
+
+
+def capital(words: str) -> str:
+    """The words as a sentence begins."""
+    return words[:1].upper() + words[1:]
 
 
 def quality_words(tier: Tier) -> str:

@@ -55,9 +55,12 @@ class Card(QFrame):
 
 
 class FoldingRow(QWidget):
-    """Words at the left, something to act on at the right; below them where both do not fit."""
+    """Words at the left, something to act on at the right; below them where both do not fit.
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    `tight` leaves out the space above and below that rows of a card have.
+    """
+
+    def __init__(self, parent: QWidget | None = None, *, tight: bool = False) -> None:
         super().__init__(parent)
         self.words = QVBoxLayout()
         self.words.setSpacing(theme.SPACE_4)
@@ -67,7 +70,8 @@ class FoldingRow(QWidget):
         self.side.setSpacing(theme.SPACE_8)
         self.side.addStretch(1)
         self._row = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
-        self._row.setContentsMargins(0, theme.SPACE_12, 0, theme.SPACE_12)
+        margin = 0 if tight else theme.SPACE_12
+        self._row.setContentsMargins(0, margin, 0, margin)
         self._row.setSpacing(theme.SPACE_8)
         self.head = QHBoxLayout()
         self.head.setSpacing(theme.SPACE_8)
