@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 
 from app import __version__
+from app.bootstrap.learnt_check import learnt
 from app.bootstrap.runtime import Runtime
 from app.cli.services import Check
 from app.conversations.schema import SCHEMA
@@ -160,6 +161,7 @@ _CHECKS: tuple[tuple[str, Callable[[Runtime], Check]], ...] = (
     ("llama.cpp", _runtime),
     ("Graphics", _devices),
     ("Hardware tests", _tried),
+    ("Predicted and measured", learnt),
     ("Last native fault", _last_crash),
     ("Window", _window),
 )

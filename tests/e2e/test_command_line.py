@@ -15,6 +15,9 @@ from typing import Any
 
 import pytest
 
+from app.foundation.paths import open_profile
+from app.inference.learning import Learning
+from tests.fixtures.plans import plan_8b, predicted
 from tests.fixtures.tiny_models import make
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -223,6 +226,23 @@ def test_doctor_finds_all_well_and_a_damaged_database(hearth: Hearth, tmp_path: 
     wrong = [check for check in document(sick)["checks"] if not check["ok"]]
     assert [check["name"] for check in wrong] == ["Conversations"]
     assert wrong[0]["remedy"]
+
+
+def test_doctor_sets_measured_beside_predicted(hearth: Hearth, tmp_path: Path) -> None:
+    learning = Learning(open_profile(tmp_path / "profile").state / "learnt.json")
+    prediction = predicted(plan_8b())
+    learning.loaded(prediction, {"CPU": prediction.memory[0].said_bytes * 2})
+    learning.answered(prediction, {"generated": prediction.speed("generated").said / 2})
+    (check,) = [
+        check
+        for check in document(hearth("doctor", "--json"))["checks"]
+        if check["name"] == "Predicted and measured"
+    ]
+    assert check["ok"]
+    assert "Llama 3.1 8B" in check["detail"]
+    assert "predicted" in check["detail"]
+    assert "(+100 %)" in check["detail"]
+    assert "(-50 %)" in check["detail"]
 
 
 def test_selftest_passes(hearth: Hearth) -> None:

@@ -20,10 +20,13 @@ from app.foundation.errors import (
 )
 from app.foundation.paths import Profile, open_profile
 from app.gguf.reader import read_header
+from app.hardware.profile import Power
 from app.inference import planning as module
 from app.inference.planning import Planning, count_memory
 from app.inference.preflight import Preflight
+from app.inference.rungs import MAIN, Rung
 from app.planner.plan import Plan, Wish
+from app.settings import schema
 from app.settings.file import SettingsFile
 from app.settings.schema import CONTEXT, GPU_LAYERS, THREADS
 from tests.fixtures.machines import card, machine
@@ -256,3 +259,105 @@ def test_a_count_that_is_cancelled_is_neither_finished_nor_remembered(
     with pytest.raises(LoadCancelled):
         planning.place(real_shape, header, cancellation)
     assert planning.place(real_shape, header).plan.confidence == "dry-run"
+
+
+def test_pins_of_one_model_go_before_the_settings(
+    planning: Planning, pins: SettingsFile, tiny_models: Path
+) -> None:
+    path = make("llama", tiny_models).resolve()
+    other = make("qwen2", tiny_models).resolve()
+    pins.set(schema.CONTEXT, 1024)
+    own = {
+        schema.CONTEXT.key: 2048,
+        schema.UBATCH.key: 64,
+        schema.BATCH.key: 256,
+        schema.SEQUENCES.key: 2,
+        schema.CACHE_K.key: "q8_0",
+        schema.LOAD_MODE.key: "none",
+        schema.THREADS.key: 1,
+    }
+    planning.pins.set(path, own).result(5)
+    settings = planning.place(path, read_header(path)).settings
+    assert (settings.n_ctx, settings.n_ubatch, settings.n_batch) == (2048, 64, 256)
+    assert (settings.n_seq_max, settings.n_threads) == (2, 1)
+    assert (settings.cache_type_k, settings.cache_type_v) == ("q8_0", "f16")
+    assert settings.load_mode == "none"
+    assert planning.place(other, read_header(other)).settings.n_ctx == 1024
+    assert planning.plan_file(path).n_ctx == 2048
+    assert planning.plan_file(path, Wish(n_ctx=512)).n_ctx == 512
+    planning.pins.set(path, {}).result(5)
+    assert planning.place(path, read_header(path)).settings.n_ctx == 1024
+    assert planning.pins.close(5)
+
+
+def test_a_change_of_pins_or_a_rung_changes_the_terms(
+    planning: Planning, pins: SettingsFile, tiny_models: Path
+) -> None:
+    path = make("llama", tiny_models).resolve()
+    before = planning.terms(path)
+    assert planning.terms(path) == before
+    planning.pins.set(path, {schema.CONTEXT.key: 2048}).result(5)
+    pinned = planning.terms(path)
+    planning.pins.set(path, {}).result(5)
+    assert planning.terms(path) == before
+    planning.step_down(path, Rung(4096, (), "Because of the test."))
+    stepped = planning.terms(path)
+    assert len({before, pinned, stepped}) == 3
+    plan = planning.place(path, read_header(path)).plan
+    assert plan.n_ctx == 4096
+    assert "Because of the test." in notes(plan)
+    assert "Because of the test." in notes(planning.plan_file(path))
+    planning.step_up(path)
+    assert planning.terms(path) == before
+    # What was learnt waits for the next plan: it is no reason to load again.
+    planning.learning.step_down(str(path), Rung(2048, (), "Learnt."))
+    assert planning.terms(path) == before
+    assert planning.place(path, read_header(path)).plan.n_ctx == 2048
+    assert planning.pins.close(5)
+
+
+def on_battery(folder: Path, not_asked: object) -> Any:
+    return dataclasses.replace(machine(), power=Power("battery", 60))
+
+
+def test_power_is_saved_on_battery_unless_that_is_not_wanted(
+    profile: Profile, pins: SettingsFile, real_shape: Path
+) -> None:
+    planning = Planning(profile, pins, find=on_battery)
+    saving = planning.place(real_shape, read_header(real_shape)).plan
+    assert "threads_battery" in {reason.code for reason in saving.reasons}
+    pins.set(schema.SAVE_POWER, False)
+    plan = planning.place(real_shape, read_header(real_shape)).plan
+    assert plan.n_threads > saving.n_threads
+    assert "threads_battery" not in {reason.code for reason in plan.reasons}
+
+
+@pytest.mark.parametrize(
+    ("text", "devices"),
+    [("", None), (" , ", None), ("none", ()), ("A, B,A", ("A", "B")), ("none,A", ("none", "A"))],
+)
+def test_devices_are_named_with_commas(
+    planning: Planning, pins: SettingsFile, text: str, devices: tuple[str, ...] | None
+) -> None:
+    pins.set(schema.DEVICES, text)
+    assert planning.wish().devices == devices
+
+
+def test_what_was_learnt_is_held_against_the_plan_without_it(
+    profile: Profile, pins: SettingsFile, real_shape: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SMALL_BYTES", 0)
+    planning = Planning(profile, pins)
+    placed = planning.place(real_shape, read_header(real_shape))
+    first = placed.prediction
+    assert first is not None
+    assert first.teaches
+    assert [guess.said == guess.raw for guess in first.speeds] == [True, True]
+    planning.learning.loaded(first, {MAIN: first.memory[0].raw_bytes + 200 * MIB})
+    planning.learning.answered(first, {"generated": first.speed("generated").raw / 2})
+    again = planning.place(real_shape, read_header(real_shape)).prediction
+    assert again is not None
+    assert again.memory[0].raw_bytes == first.memory[0].raw_bytes
+    assert again.memory[0].said_bytes == first.memory[0].raw_bytes + 200 * MIB
+    assert again.speed("generated").raw == pytest.approx(first.speed("generated").raw, rel=0.02)
+    assert again.speed("generated").said == pytest.approx(first.speed("generated").raw / 2, rel=0.1)
