@@ -64,7 +64,12 @@ class Network:
         """Plans for what is not here, on the machine that `planning` knows."""
         from app.inference.catalogue_planning import CataloguePlanning
 
-        return CataloguePlanning(planning, self.headers, self._profile.cache / "skeletons")
+        return CataloguePlanning(
+            planning,
+            self.headers,
+            self._profile.cache / "skeletons",
+            learnt=lambda: planning.learning.learnt(),
+        )
 
     def close(self) -> None:
         if "client" in self.__dict__:

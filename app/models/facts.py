@@ -45,6 +45,7 @@ class Foretold:
     is_exact: bool
 
 
+@lru_cache(maxsize=1024)
 def facts_of(entry: Entry, file: File) -> ModelFacts:
     """The facts of a file of the catalogue, from the catalogue's numbers alone.
 
@@ -54,7 +55,7 @@ def facts_of(entry: Entry, file: File) -> ModelFacts:
     return replace(facts, quant=file.quant, file_bytes=file.bytes)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=4)  # headers are large, and facts of them are kept
 def foretold(entry: Entry, file: File) -> Foretold:
     """The header that the file should have, less its vocabulary and template.
 

@@ -11,6 +11,7 @@ import os
 import struct
 import sys
 import tempfile
+import time
 from array import array
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,7 @@ from app.gguf.header import Header, Strings, Value
 from app.gguf.types import ARRAY, NUMBERS, TENSOR_TYPES, TEXT
 
 _LEAST_ROOM_BYTES: Final = 64 * 1024 * 1024
+_LEFT_BEHIND_S: Final = 3600
 _VALUE_TYPES = {name: number for number, (name, _, _) in NUMBERS.items()} | {"text": TEXT}
 _CODES = {name: code for name, code, _ in NUMBERS.values()}
 _TENSOR_NUMBERS = {entry.name: number for number, entry in TENSOR_TYPES.items()}
@@ -38,6 +40,7 @@ def skeleton(header: Header, folder: Path) -> Iterator[Path]:
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _sweep(folder)
         handle, name = tempfile.mkstemp(prefix="skeleton-", suffix=".gguf", dir=folder)
     except OSError as error:
         raise storage_error(error, folder) from error
@@ -72,6 +75,14 @@ def header_of_bytes(header: Header) -> bytes:
         offset += _aligned(tensor.n_bytes, header.alignment)
     written = b"".join(parts)
     return written.ljust(_aligned(len(written), header.alignment), b"\0")
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what a process that was killed left behind."""
+    for path in folder.glob("skeleton-*.gguf"):
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > _LEFT_BEHIND_S:
+                path.unlink()
 
 
 def _write(header: Header, file: BinaryIO) -> None:

@@ -101,6 +101,18 @@ def test_a_skeleton_takes_no_room_and_leaves_nothing(tmp_path: Path) -> None:
     assert list(folder.iterdir()) == []
 
 
+def test_what_a_killed_process_left_is_swept(tmp_path: Path, tiny_models: Path) -> None:
+    old, new, other = (tmp_path / f"{name}.gguf" for name in ("skeleton-a", "skeleton-b", "mine"))
+    for path in (old, new, other):
+        path.write_bytes(b"")
+    for path in (old, other):
+        os.utime(path, (0, 0))
+    with skeleton(read_header(make("llama", tiny_models)), tmp_path):
+        assert not old.exists()
+    assert new.exists()
+    assert other.exists()
+
+
 def test_a_folder_that_is_a_file_is_said(tmp_path: Path, tiny_models: Path) -> None:
     (tmp_path / "taken").write_bytes(b"")
     header = read_header(make("llama", tiny_models))
