@@ -225,6 +225,29 @@ class Planning:
         plan, _ = self._counted(path, facts, wish, machine, refuse=False)
         return noted(plan, rung.why) if rung is not None and rung.why else plan
 
+    def sketched(
+        self, facts: ModelFacts, wish: Wish, machine: MachineProfile, path: Path | None = None
+    ) -> Plan:
+        """The plan for these very wishes, by formula: fast enough to follow a slider.
+
+        `path` is the file's, where there is one; what is pinned for it is not added to `wish`.
+        """
+        wish, machine = self._under(path, wish, machine)
+        cpu_only = self._cpu_only("small" if is_small(facts, wish) else None)
+        return plan_for(machine, facts, wish, cpu_only=cpu_only, learnt=self.learning.learnt())
+
+    def counted(self, path: Path, facts: ModelFacts, wish: Wish, machine: MachineProfile) -> Plan:
+        """The same as llama.cpp counts it, in a child."""
+        wish, machine = self._under(path, wish, machine)
+        return self._counted(path, facts, wish, machine, refuse=False)[0]
+
+    def _under(
+        self, path: Path | None, wish: Wish, machine: MachineProfile
+    ) -> tuple[Wish, MachineProfile]:
+        """Without what plans for this file have to do without."""
+        rung = self._rung(path.resolve()) if path is not None else None
+        return wish_under(wish, rung), machine_under(machine, rung)
+
     def _counted(
         self,
         path: Path,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from app.foundation.errors import HearthError, ModelUnsupported
-from app.gguf.facts import ModelFacts, facts_of
+from app.gguf.facts import facts_of
 from app.gguf.split import read_model
 from app.gui.model_names import RECENT_FILE, display_name, read_recent
 from app.gui.models.known import catalogue_models
@@ -28,10 +28,11 @@ from app.gui.models.subjects import (
     file_model,
 )
 from app.hardware.profile import MachineProfile
-from app.inference.planning import Planning, is_small
+from app.inference.learning import LoadRecord
+from app.inference.planning import Planning
 from app.inference.starter import StarterModel
 from app.planner.choose import Candidate, Choice, choose
-from app.planner.plan import CpuOnly, Plan, plan_for
+from app.planner.plan import Plan
 from app.planner.pools import FITS
 from app.planner.wish import Wish
 from app.protocol.model_ref import BUILT_IN, ModelRef
@@ -87,18 +88,19 @@ class Desk:
         """What the details of a model start from; the plan is of this moment."""
         machine, pins = self.machine(), self.pins_of(outlook.model)
         plan = self.calculated(outlook.variant, pins, machine)
-        return Opening(dataclasses.replace(outlook, plan=plan), pins, machine)
+        record = self.measured(outlook.model)
+        return Opening(dataclasses.replace(outlook, plan=plan), pins, machine, record)
 
     def look_at_file(self, choice: str) -> Opening:
         """The same for a file; raises what `file` raises."""
         model, machine = self.file(choice), self.machine()
         pins = self.pins_of(model)
         plan = self.calculated(model.variants[0], pins, machine)
-        return Opening(Outlook(model, 0, plan), pins, machine)
+        return Opening(Outlook(model, 0, plan), pins, machine, self.measured(model))
 
-    def suited(self) -> Suited:
+    def suited(self, machine: MachineProfile) -> Suited:
         """The catalogue's models, each with the file that suits best; the best of them first."""
-        machine, wish = self.machine(), self._planning.wish()
+        wish = self._planning.wish()
         models = {model.name: model for model in catalogue_models()}
         winners = [self._chosen(machine, _candidates(model), wish) for model in models.values()]
         found = {choice.candidate.model: _outlook(models, choice) for choice in winners}
@@ -129,20 +131,23 @@ class Desk:
 
     def calculated(self, variant: Variant, pins: Pins, machine: MachineProfile) -> Plan:
         """The plan by formula, at once. Pure arithmetic."""
-        wish = self._wish(variant, pins)
-        return plan_for(
-            machine,
-            variant.facts,
-            wish,
-            cpu_only=self._cpu_only(variant.facts, wish),
-            learnt=self._planning.learning.learnt(),
-        )
+        wish, path = self._wish(variant, pins), Path(variant.path) if variant.path else None
+        return self._planning.sketched(variant.facts, wish, machine, path)
 
     def counted(self, variant: Variant, pins: Pins) -> Plan | None:
         """The plan as llama.cpp counts it, in a child; None where there is no file to count."""
         if not variant.path:
             return None
-        return self._planning.plan_file(Path(variant.path), self._wish(variant, pins))
+        wish, machine = self._wish(variant, pins), self.machine()
+        return self._planning.counted(Path(variant.path), variant.facts, wish, machine)
+
+    def measured(self, model: Model) -> LoadRecord | None:
+        """What was measured of the model's last load, if it is known."""
+        if not model.is_here:
+            return None
+        start = f"{_path_of(model)}|"
+        records = self._planning.learning.records()
+        return next((record for record in records if record.key.startswith(start)), None)
 
     def _wish(self, variant: Variant, pins: Pins) -> Wish:
         """What is set by hand; where it is not, the settings for all models."""
@@ -166,11 +171,6 @@ class Desk:
         self, machine: MachineProfile, candidates: Sequence[Candidate], wish: Wish
     ) -> Choice:
         return choose(machine, tuple(candidates), wish, learnt=self._planning.learning.learnt())
-
-    def _cpu_only(self, facts: ModelFacts, wish: Wish) -> CpuOnly | None:
-        if self._services.safe_mode:
-            return "safe_mode"
-        return "small" if is_small(facts, wish) else None
 
 
 def _path_of(model: Model) -> Path:

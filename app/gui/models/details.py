@@ -19,6 +19,7 @@ from app.gui.bridge import Bridge
 from app.gui.models.desk import Desk
 from app.gui.models.getting import Getting
 from app.gui.models.latest import Latest
+from app.gui.models.measured_view import MeasuredView, has_values
 from app.gui.models.memory_view import MemoryView
 from app.gui.models.subjects import Opening, Pins, Variant
 from app.gui.models.summary import Summary
@@ -59,6 +60,8 @@ class Details(QWidget):
         self.reasons = _Sentences()
         self.alternatives = _Sentences()
         self._alternatives_title = self._title(self.tr("What else would do"))
+        record = opening.measured
+        self.measured = MeasuredView(record) if record and has_values(record) else None
         self.getting = None if self.model.is_here else Getting(self.model)
         self._planner: Latest[Plan] = Latest(bridge, self._planned, notify.error, self)
         self._counter: Latest[Plan | None] = Latest(bridge, self._counted, self._not_counted, self)
@@ -93,6 +96,9 @@ class Details(QWidget):
         column.addWidget(self._title(self.tr("Memory")))
         column.addWidget(self.memory)
         column.addWidget(self.origin)
+        if self.measured is not None:
+            column.addWidget(self._title(self.tr("When it was last used")))
+            column.addWidget(self.measured)
         column.addWidget(self._title(self.tr("Change it")))
         column.addWidget(self.values)
         column.addWidget(self._title(self.tr("Why")))
@@ -139,7 +145,7 @@ class Details(QWidget):
     def _origin_words(self, plan: Plan) -> str:
         if plan.is_counted:
             return self.tr("Counted by llama.cpp, for exactly these values.")
-        if variant_is_here(self.variant):
+        if self.variant.path:
             return self.tr("Calculated from the file's header; being counted when you pause.")
         return self.tr("Calculated from the catalogue's numbers.")
 
@@ -175,11 +181,6 @@ class Details(QWidget):
             self.tr("The address is copied."),
             self.tr("Paste it into your browser; the download starts there."),
         )
-
-
-def variant_is_here(variant: Variant) -> bool:
-    """Whether there is a file that can be counted."""
-    return bool(variant.path)
 
 
 class _Sentences(Card):

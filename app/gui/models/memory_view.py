@@ -13,7 +13,7 @@ from app.foundation.units import bytes_text
 from app.gui import theme
 from app.gui.models.memory_bar import MemoryBar
 from app.gui.models.parts import Filling, filling_of, over_words
-from app.gui.models.words import place_words
+from app.gui.models.words import pool_words
 from app.gui.widgets.plain import PlainLabel
 from app.planner.plan import Plan, Share
 
@@ -49,12 +49,12 @@ class MemoryView(QFrame):
 
     def _add(self, share: Share) -> None:
         name = share.pool.name
-        bar = MemoryBar(place_words(share))
+        bar = MemoryBar(pool_words(name))
         line, total = PlainLabel(role="secondary"), PlainLabel(role="secondary", wrap=False)
         self.bars[name], self._lines[name], self._totals[name] = bar, line, total
         bar.pointed.connect(partial(self._say, name))
         head = QHBoxLayout()
-        head.addWidget(PlainLabel(place_words(share), "strong"), 1)
+        head.addWidget(PlainLabel(pool_words(name), "strong"), 1)
         head.addWidget(total)
         row = QWidget()
         column = QVBoxLayout(row)

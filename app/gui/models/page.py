@@ -117,11 +117,12 @@ class ModelsPage(QWidget):
     def _look(self) -> None:
         """Find anew what is here and what suits: files and free memory come and go."""
         self._here.ask(self._desk.here)
-        self._suited.ask(self._desk.suited)
 
     def _found_here(self, found: Here) -> None:
         self.listing.show_machine(found.machine)
         self.listing.show_here(found.models, self._services.settings.get(MODEL_PATH))
+        # On the same machine: looking at it anew may take as long again.
+        self._suited.ask(partial(self._desk.suited, found.machine))
 
     def _found_suited(self, suited: Suited) -> None:
         self.listing.show_suited(suited)

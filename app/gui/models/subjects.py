@@ -11,6 +11,7 @@ from typing import Any
 from app.foundation.errors import HearthError
 from app.gguf.facts import ModelFacts
 from app.hardware.profile import MachineProfile
+from app.inference.learning import LoadRecord
 from app.planner.plan import Plan, Reason
 from app.planner.quality import Quality, quality_of
 from app.planner.wish import Wish
@@ -112,11 +113,12 @@ class Pins:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What the details of a model start from."""
+    """What the details of a model start from; `measured` is of the last load, if it is known."""
 
     outlook: Outlook
     pins: Pins
     machine: MachineProfile
+    measured: LoadRecord | None
 
 
 def file_model(name: str, choice: str, path: str, facts: ModelFacts) -> Model:

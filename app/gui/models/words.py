@@ -11,7 +11,7 @@ from PySide6.QtCore import QCoreApplication, QLocale
 
 from app.foundation.units import bytes_text
 from app.hardware.profile import MachineProfile, Unknown, known
-from app.planner.plan import Plan, Share
+from app.planner.plan import Plan
 from app.planner.pools import MAIN, pools_of
 from app.planner.quality import Tier
 from app.planner.reading import READER_WORDS_A_MINUTE, WORDS_A_TOKEN
@@ -77,11 +77,11 @@ def page_words(tokens_per_second: float, locale: QLocale) -> str:
     )
 
 
-def place_words(share: Share) -> str:
+def pool_words(name: str) -> str:
     """A memory by its plain name."""
-    if share.pool.name == MAIN:
+    if name == MAIN:
         return translate("Models", "Main memory")
-    return translate("Models", "Graphics memory ({device})").format(device=share.pool.name)
+    return translate("Models", "Graphics memory ({device})").format(device=name)
 
 
 def memory_words(plan: Plan) -> str:
