@@ -21,8 +21,10 @@ from app.gui.settings.page import SettingsPage
 from app.gui.widgets.shell import RAIL_PX
 from app.gui.widgets.shortcuts import ShortcutsOverlay
 from app.gui.window_state import LEAST_SIZE, WindowState
+from app.inference.planning import Planning
 from app.settings.file import SettingsFile
 from app.settings.schema import SIDEBAR_VISIBLE
+from tests.fixtures.machines import machine
 from tests.fixtures.store import chat
 
 Settled = Callable[[Callable[[], bool]], None]
@@ -115,6 +117,24 @@ def test_the_smallest_window_still_shows_the_composer(window: MainWindow, settle
     bottom = field.mapTo(window, QPoint(0, field.height())).y()
     assert bottom <= window.height()
     assert field.width() > 200
+
+
+def test_models_open_by_key_and_escape_leads_back(
+    window: MainWindow, qtbot: QtBot, services: GuiServices, settings: SettingsFile
+) -> None:
+    planning = Planning(services.profile, settings, find=lambda *_: machine())
+    services.planning = lambda: planning
+    press(qtbot, window, keys.MODELS)
+    assert window.models_page is window.pages.currentWidget()
+    assert window.side.models_button.isChecked()
+    assert not window.side.settings_button.isChecked()
+    press(qtbot, window, "Esc")
+    assert window.pages.currentWidget() is window.chat_page
+    assert not window.side.models_button.isChecked()
+    window.side.models_button.click()
+    assert window.pages.currentWidget() is window.models_page
+    window.side.settings_button.click()
+    assert not window.side.models_button.isChecked()
 
 
 def test_settings_open_by_key_and_escape_leads_back(window: MainWindow, qtbot: QtBot) -> None:

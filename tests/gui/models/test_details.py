@@ -8,11 +8,15 @@ import pytest
 from PySide6.QtCore import Qt
 from pytestqt.plugin import QtBot
 
+from app.foundation.units import bytes_text
+from app.gguf.facts import facts_of
+from app.gguf.split import read_model
 from app.gui.models.details import Details
 from app.gui.models.page import ModelsPage
 from app.gui.models.tile import ModelRow
 from app.hardware.profile import MachineProfile
 from app.inference.planning import Planning
+from app.inference.prediction import prediction_of
 from app.protocol.model_ref import BUILT_IN
 from app.settings.file import SettingsFile
 from app.settings.schema import CONTEXT
@@ -183,3 +187,29 @@ def test_another_quant_changes_file_size_and_quality(page: ModelsPage, settled: 
     assert details.values.quant.release.isVisible()
     details.values.quant.release.click()
     settled(lambda: details.plan.quant == outlook.variant.quant)
+
+
+def test_what_was_measured_stands_beside_what_was_predicted(
+    page: ModelsPage, planning: Planning, machine: MachineProfile, tiny: str, settled: Settled
+) -> None:
+    path = Path(tiny).resolve()
+    facts = facts_of(read_model(path))
+    plan = planning.sketched(facts, planning.wish(path), machine, path)
+    prediction = prediction_of(str(path), facts.architecture, plan, plan)
+    need = plan.memory[0].need.total_bytes
+    planning.learning.loaded(prediction, {"CPU": round(need * 1.03)})
+    said = plan.expected.generated_tokens_per_second
+    planning.learning.answered(prediction, {"generated": said / 2})
+    page.show_details(tiny)
+    settled(lambda: page.details is not None)
+    assert page.details is not None
+    assert page.details.measured is not None
+    shown = page.details.measured.text
+    assert bytes_text(round(need * 1.03)) in shown
+    assert "+3 %" in shown
+    assert "−50 %" in shown
+    assert "Reading" not in shown
+
+
+def test_a_model_that_was_never_measured_shows_no_empty_table(own: Details) -> None:
+    assert own.measured is None
