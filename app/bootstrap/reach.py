@@ -68,7 +68,7 @@ class Network:
             planning,
             self.headers,
             self._profile.cache / "skeletons",
-            learnt=lambda: planning.learning.learnt(),
+            learnt=planning.learning.learnt,
         )
 
     def close(self) -> None:

@@ -264,8 +264,8 @@ OFFLINE: Final = switch(
     False,
     section="privacy",
     label="Stay offline",
-    note="Hearth connects only for what you ask of it, such as looking at a model that is not here. "
-    "With this on it does not connect at all, and looks up no name.",
+    note="Hearth connects only for what you ask of it, such as looking at a model that is not "
+    "here. With this on it does not connect at all, and looks up no name.",
 )
 SIDEBAR_VISIBLE: Final = switch(
     "window.sidebar_visible",
