@@ -20,6 +20,7 @@ FITS: Final[tuple[Fit, ...]] = ("no", "tight", "well")
 MAIN: Final = "CPU"
 """The name of main memory, as llama.cpp names the device that computes in it."""
 
+_SLIVER_BYTES = 64 * MIB
 LEAST_MARGIN_BYTES: Final = 256 * MIB
 """With less than this to spare a plan steps down where it can."""
 _DEVICE_MARGIN_BYTES = GIB
@@ -66,6 +67,11 @@ class Pool:
         return self.free_bytes - self.reserve_bytes
 
     @property
+    def tight_bytes(self) -> int:
+        """What may be used at all: a sliver of the need stays free."""
+        return min(self.free_bytes - _SLIVER_BYTES, self.free_bytes * 20 // 21)
+
+    @property
     def others_bytes(self) -> int:
         """What other programs hold."""
         return self.total_bytes - self.free_bytes
@@ -76,8 +82,7 @@ class Pool:
             return "tight"
         if need_bytes <= self.budget_bytes:
             return "well" if self.is_known else "tight"
-        sliver = max(64 * MIB, need_bytes // 20)
-        return "tight" if need_bytes <= self.free_bytes - sliver else "no"
+        return "tight" if need_bytes <= self.tight_bytes else "no"
 
 
 @dataclass(frozen=True, slots=True)

@@ -293,8 +293,9 @@ class Search:
         yield self.spans.pinned(family.order, shape, first, experts or 0)
         if experts is None:
             shape = self._shape(family, n_ctx, whole=False)
-            least = self.spans.fewest_experts(family.order, shape, first)
-            yield self.spans.pinned(family.order, shape, first, least)
+            for is_tight in (False, True):
+                least = self.spans.fewest_experts(family.order, shape, first, is_tight=is_tight)
+                yield self.spans.pinned(family.order, shape, first, least)
 
     def _least(self) -> Point:
         """Nothing fits: the choice that falls shortest of fitting."""

@@ -6,7 +6,7 @@ memory, so edges are found by bisection.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from app.planner.layout import Layout, layout_of
 from app.planner.ledger import Ledger, Shape
@@ -34,7 +34,15 @@ class Spans:
         """The layers whose experts stay in main memory, where there is no choice."""
         return self._pinned
 
-    def reach(self, order: Order, shape: Shape, n_cpu_moe: int, lowest: int = 0) -> Layout | None:
+    def reach(
+        self,
+        order: Order,
+        shape: Shape,
+        n_cpu_moe: int,
+        lowest: int = 0,
+        *,
+        is_tight: bool = False,
+    ) -> Layout | None:
         """As many units as fit, but none below `lowest`; None where a device holds nothing.
 
         The last device is filled first: it holds the output. One unit is left to each other.
@@ -42,7 +50,16 @@ class Spans:
         starts: list[int] = []
         end = self._n_units
         for place, number in reversed(list(enumerate(order))):
-            start = self._lowest(number, (lowest + place, end), n_cpu_moe, shape)
+            pool = self._ledger.pools[number]
+            budget = pool.tight_bytes if is_tight else pool.budget_bytes
+
+            def fits(
+                start: int, end: int = end, number: int = number, budget: int = budget
+            ) -> bool:
+                span = (start, end)
+                return self._ledger.device_bytes(number, span, n_cpu_moe, shape) <= budget
+
+            start = _lowest(lowest + place, end, fits)
             if start >= end:
                 return None
             starts.insert(0, start)
@@ -81,22 +98,23 @@ class Spans:
 
     def pinned(self, order: Order, shape: Shape, first: int, n_cpu_moe: int) -> Layout:
         """From `first` on everything on devices, whether it fits or not."""
-        found = self.reach(order, shape, n_cpu_moe, first)
-        if found is not None and found.first == first:
-            return found
+        for is_tight in (False, True):
+            found = self.reach(order, shape, n_cpu_moe, first, is_tight=is_tight)
+            if found is not None and found.first == first:
+                return found
         names = tuple(self._ledger.pools[number].name for number in order)
         asked = Configuration(
             0, n_gpu_layers=self._n_units - first, devices=names, n_cpu_moe=n_cpu_moe
         )
         return layout_of(asked, self._ledger.pools, self._n_layers)
 
-    def fewest_experts(self, order: Order, shape: Shape, first: int) -> int:
+    def fewest_experts(self, order: Order, shape: Shape, first: int, *, is_tight: bool) -> int:
         """The fewest layers with their experts in main memory so that the rest fits; all of
         them where nothing does."""
         low, high = first, self._n_layers
         while low < high:
             middle = (low + high) // 2
-            found = self.reach(order, shape, middle, first)
+            found = self.reach(order, shape, middle, first, is_tight=is_tight)
             if found is not None and found.first == first:
                 high = middle
             else:
@@ -107,18 +125,16 @@ class Spans:
         kept = n_cpu_moe if n_cpu_moe > starts[0] else 0
         return Layout(order, starts, kept, self._n_units)
 
-    def _lowest(self, number: int, span: tuple[int, int], n_cpu_moe: int, shape: Shape) -> int:
-        """The lowest start in `span` from which everything up to its end fits well."""
-        lowest, end = span
-        budget = self._ledger.pools[number].budget_bytes
-        need = self._ledger.device_bytes
-        if lowest >= end or need(number, (lowest, end), n_cpu_moe, shape) <= budget:
-            return lowest
-        low, high = lowest, end  # `low` does not fit
-        while high - low > 1:
-            middle = (low + high) // 2
-            if need(number, (middle, end), n_cpu_moe, shape) <= budget:
-                high = middle
-            else:
-                low = middle
-        return high
+
+def _lowest(lowest: int, end: int, fits: Callable[[int], bool]) -> int:
+    """The lowest start from which everything up to `end` fits; `end` where nothing does."""
+    if lowest >= end or fits(lowest):
+        return lowest
+    low, high = lowest, end  # `low` does not fit
+    while high - low > 1:
+        middle = (low + high) // 2
+        if fits(middle):
+            high = middle
+        else:
+            low = middle
+    return high
