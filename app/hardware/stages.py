@@ -44,6 +44,8 @@ _SIGNALS = {
     11: "it reached for memory that is not its own",
     15: "something ended it",
 }
+# How Windows says the same, as exit codes (NTSTATUS).
+_WINDOWS_ENDS = {0xC000001D: 4, 0x80000003: 6, 0xC0000409: 6, 0xC0000005: 11, 0xC0000006: 7}
 _NOT_ITS_FAULT = frozenset({9, 15})
 """Signals by which a person or a system out of memory ends a process."""
 
@@ -401,6 +403,8 @@ def _why(death: ChildDied, step: str) -> str:
     if death.signal_number is not None:
         how = _SIGNALS.get(death.signal_number, "the system ended it")
         return f"{how} (signal {death.signal_number}){where}"
-    if death.verdict == "exit":
-        return f"it ended without an answer (exit code {death.exit_status}){where}"
+    if death.exit_status is not None:
+        code = death.exit_status & 0xFFFFFFFF
+        how = _SIGNALS.get(_WINDOWS_ENDS.get(code, 0), "it ended without an answer")
+        return f"{how} (exit code {code if code < 256 else hex(code)}){where}"
     return f"{NONSENSE}{where}"

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from app.foundation.children import ChildDied
 from app.hardware import stages
 from app.hardware.cards import Card
 from app.hardware.ledger import Key, Ledger
@@ -160,6 +161,17 @@ def test_what_may_be_the_computers_fault_is_tried_again(
     assert not [entry for entry in ledger.entries() if entry.is_bad]
     script(processor_best=computed("best"))
     assert variant(find(ledger)) == "best"
+
+
+def test_how_windows_ends_a_process_is_put_in_the_same_words() -> None:
+    def why(status: int) -> str:
+        return stages._why(ChildDied("probe", "exit", status=status), "multiplying q4_k")
+
+    illegal = "it uses instructions that this processor lacks (exit code 0xc000001d)"
+    assert why(0xC000001D) == f"{illegal} while multiplying q4_k"
+    assert why(0xC000001D - (1 << 32)) == why(0xC000001D)
+    assert "not its own (exit code 0xc0000005)" in why(0xC0000005)
+    assert why(3).startswith("it ended without an answer (exit code 3)")
 
 
 def test_what_a_busy_computer_measured_is_measured_again(
