@@ -3,6 +3,7 @@
 
     python3 dev.py run [WORDS]     open the window, or pass WORDS to the command line
     python3 dev.py test [WORDS]    every check: format, lint, types, import contracts, tests
+    python3 dev.py runtime [WORDS] the llama.cpp that ships: build it, list it, --verify it
     python3 dev.py bench [WORDS]   speed and memory against bare llama.cpp and an empty window
     python3 dev.py lock            renew requirements.lock
     python3 dev.py clean           remove the virtual environment and caches
@@ -60,6 +61,8 @@ LOCK_HEADER = (
 )
 SECTIONS = ("runtime", "development")
 
+MANY_STEPS = 50  # a build of fewer is a tool made on the way
+
 
 class Stop(Exception):
     """Something is missing that this script cannot provide; the text says how to get it."""
@@ -76,7 +79,8 @@ def main(words: Sequence[str]) -> int:
         print("Install a newer one (for example from your system's package manager) and use it.")
         return 3
     command, rest = (words[0], list(words[1:])) if words else ("help", [])
-    commands = {"run": run, "test": test, "bench": bench, "lock": lock, "clean": clean}
+    commands = {"run": run, "test": test, "bench": bench, "runtime": runtime, "lock": lock}
+    commands["clean"] = clean
     if command not in commands:
         print(__doc__)
         return 0 if command in ("help", "-h", "--help") else 2
@@ -100,6 +104,23 @@ def bench(words: list[str]) -> int:
     set_up(SECTIONS)
     os.chdir(ROOT)
     return become([str(python()), "-P", "-m", "tests.bench", *words])
+
+
+def runtime(words: list[str]) -> int:
+    """Build the runtime that ships, or hold its tests; installer/runtime has the recipe."""
+    sys.path.insert(0, str(ROOT))
+    from installer.runtime import command
+    from installer.runtime.workshop import Workshop
+
+    asked = command.parse(words)
+    set_up(SECTIONS if asked.verify else SECTIONS[:1])
+
+    def followed(line: list[str], log: Path, environment: dict[str, str]) -> int:
+        with log.open("w", encoding="utf-8", errors="replace") as record:
+            return follow(line, record, Progress(), environment)
+
+    shop = Workshop(ROOT, python(), followed, apt_install, need_compiler, Stop)
+    return command.main(asked, shop)
 
 
 def test(words: list[str]) -> int:
@@ -132,6 +153,7 @@ def clean(_: list[str]) -> int:
         ROOT / ".import_linter_cache",
         *ROOT.glob("app/**/__pycache__"),
         *ROOT.glob("tests/**/__pycache__"),
+        *ROOT.glob("installer/**/__pycache__"),
     ):
         shutil.rmtree(folder, ignore_errors=True)
     return 0
@@ -248,10 +270,17 @@ def install(section: str) -> None:
     print(f"Installed ({time.monotonic() - started:.0f} s).", flush=True)
 
 
-def follow(command: list[str], record: IO[str], progress: Progress) -> int:
+def follow(
+    command: list[str], record: IO[str], progress: Progress, env: dict[str, str] | None = None
+) -> int:
     """Run pip, keep its log, and show how far it is."""
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        env=env,
     )
     assert process.stdout is not None
     try:
@@ -281,10 +310,11 @@ class Progress:
             self.show(f"Fetching {Path(found.group(1)).name}")
         elif found := re.search(r"Building wheel for (\S+)", line):
             self._building = found.group(1)
-            self.show(f"Building {self._building} (llama.cpp takes about 5 minutes the first time)")
+            self.show(f"Building {self._building} (the first time, llama.cpp takes minutes)")
         elif self._building and (found := re.match(r"\s*\[(\d+)/(\d+)\]", line)):
-            percent = 100 * int(found.group(1)) // int(found.group(2))
-            self.show(f"Building {self._building}: {percent - percent % 5} %")
+            step, steps = int(found.group(1)), int(found.group(2))
+            if steps >= MANY_STEPS:
+                self.show(f"Building {self._building}: {20 * step // steps * 5} %")
         elif line.startswith("Installing collected packages"):
             self.show("Installing")
 

@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCES = [ROOT / "dev.py", *ROOT.glob("app/**/*.py"), *ROOT.glob("resources/**/*.py")]
+SOURCES = [
+    ROOT / "dev.py",
+    *(
+        path
+        for folder in ("app", "installer", "resources")
+        for path in ROOT.glob(f"{folder}/**/*.py")
+    ),
+]
 TESTS = list(ROOT.glob("tests/**/*.py"))
 
 FILE_LINES, CLASS_LINES, CLASS_METHODS, FUNCTION_LINES, PARAMETERS = 500, 300, 25, 60, 6

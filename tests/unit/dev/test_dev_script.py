@@ -194,7 +194,7 @@ def test_wrong_words_show_what_there_is(
 ) -> None:
     assert dev.main(["help"]) == 0
     assert dev.main(["rum"]) == 2
-    assert capsys.readouterr().out.count("dev.py run") == 2
+    assert capsys.readouterr().out.count("dev.py run ") == 2
 
 
 def test_words_that_the_terminal_cannot_show_end_nothing(

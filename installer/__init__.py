@@ -1,0 +1,1 @@
+"""What is made for other people's computers: the inference runtime."""
