@@ -25,7 +25,7 @@ _GRID: Final = 1024
 _SEQUENCES: Final = 4
 _BATCH: Final = 512
 GPU_UBATCHES: Final = (512, 256, 128)
-"""Steps where every layer is on a device, the first if memory allows it."""
+"""Steps where devices compute a prompt, the first if memory allows it."""
 _SMALL_UBATCH: Final = 64
 """On the processor a prompt is read as fast in steps of this as in larger ones."""
 _MOST_ORDERED: Final = 3
@@ -72,9 +72,9 @@ class Choices:
         self._gpu_ubatches = self._steps(GPU_UBATCHES)
         self.rungs = self._rungs()
 
-    def configuration(self, n_ctx: int, rung: Rung, *, all_on_devices: bool) -> Configuration:
+    def configuration(self, n_ctx: int, rung: Rung, *, on_devices: bool) -> Configuration:
         """A configuration of the processor; devices are filled in by the caller."""
-        n_ubatch = min(self.ubatch(rung, all_on_devices=all_on_devices), n_ctx)
+        n_ubatch = min(self.ubatch(rung, on_devices=on_devices), n_ctx)
         n_batch = self._wish.n_batch or _BATCH
         return Configuration(
             n_ctx=n_ctx,
@@ -85,8 +85,8 @@ class Choices:
             cache_type_v=rung.cache_type_v,
         )
 
-    def ubatch(self, rung: Rung, *, all_on_devices: bool) -> int:
-        steps = self._gpu_ubatches if all_on_devices else self._cpu_ubatches
+    def ubatch(self, rung: Rung, *, on_devices: bool) -> int:
+        steps = self._gpu_ubatches if on_devices else self._cpu_ubatches
         return steps[min(rung.step, len(steps) - 1)]
 
     def _contexts(self) -> tuple[int, ...]:

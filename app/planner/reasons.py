@@ -34,7 +34,8 @@ def reasons_of(
     found.append(_load_mode(plan, search))
     found.append(Reason("counted" if plan.is_counted else "calculated"))
     if "n_ubatch" not in plan.pinned and not _is_whole(chosen, plan.n_layers):
-        found.append(Reason("step", {"n": chosen.n_ubatch}))
+        code = "step_fetching" if search.streams(point.layout.devices) else "step"
+        found.append(Reason(code, {"n": chosen.n_ubatch}))
     found += _speed(plan, search, point)
     found += [Reason("pinned", {"name": name}) for name in _PINNED if name in plan.pinned]
     return tuple(found)
@@ -150,8 +151,8 @@ def _savings(plan: Plan, search: Search, point: Point) -> list[Reason]:
         found.append(Reason("context_halved"))
     if chosen.n_seq_max < usual.n_seq_max:
         found.append(Reason("fewer_sequences", {"n": chosen.n_seq_max}))
-    whole = _is_whole(chosen, plan.n_layers)
-    most = min(search.choices.ubatch(usual, all_on_devices=whole), chosen.n_ctx)
+    on_devices = _is_whole(chosen, plan.n_layers) or search.streams(point.layout.devices)
+    most = min(search.choices.ubatch(usual, on_devices=on_devices), chosen.n_ctx)
     if chosen.n_ubatch < most:
         found.append(Reason("smaller_step", {"n": chosen.n_ubatch, "usual": most}))
     if point.fit == "tight" and plan.memory[0].pool.is_known:

@@ -112,7 +112,7 @@ class Search:
     def point(self, rung: Rung, n_ctx: int, layout: Layout, least: Fit = "no") -> Point | None:
         """This very choice, or None where it fits less well than `least`."""
         whole = layout.first == 0 and not layout.n_cpu_moe
-        chosen, shape = self._of(rung, n_ctx, whole)
+        chosen, shape = self._of(rung, n_ctx, whole or self.streams(layout.devices))
         mode = self._load_mode(whole, layout)
         fit, margin_bytes, short_bytes = self._fit(layout, shape, mode)
         if FITS.index(fit) < FITS.index(least):
@@ -164,7 +164,7 @@ class Search:
         """With a key that none of its points exceeds."""
         choices = self.choices
         fastest = self._fastest_of(order, rung)
-        steps = [choices.ubatch(rung, all_on_devices=where) for where in {bool(order), False}]
+        steps = [choices.ubatch(rung, on_devices=where) for where in {bool(order), False}]
         bound = Key(
             fit=FITS.index("well"),
             has_margin=True,
@@ -312,15 +312,20 @@ class Search:
         return min(found, key=lambda point: point.short_bytes)
 
     def _shape(self, family: _Family, n_ctx: int, *, whole: bool) -> Shape:
-        return self._of(family.rung, n_ctx, whole)[1]
+        return self._of(family.rung, n_ctx, whole or self.streams(family.order))[1]
 
-    def _of(self, rung: Rung, n_ctx: int, whole: bool) -> tuple[Configuration, Shape]:
+    def _of(self, rung: Rung, n_ctx: int, on_devices: bool) -> tuple[Configuration, Shape]:
         """The configuration without its places, and its shape; kept, as many points share it."""
-        made = self._made.get((rung, n_ctx, whole))
+        made = self._made.get((rung, n_ctx, on_devices))
         if made is None:
-            chosen = self.choices.configuration(n_ctx, rung, all_on_devices=whole)
-            made = self._made[rung, n_ctx, whole] = (chosen, self.ledger.shape(chosen))
+            chosen = self.choices.configuration(n_ctx, rung, on_devices=on_devices)
+            made = self._made[rung, n_ctx, on_devices] = (chosen, self.ledger.shape(chosen))
         return made
+
+    def streams(self, devices: Order) -> bool:
+        """Whether a prompt is computed by a card even where weights are in main memory: it fetches
+        them for every step, and no small step makes it stop sooner."""
+        return bool(devices) and not self.pools[devices[-1]].shares_main
 
     def _fit(self, layout: Layout, shape: Shape, mode: LoadMode) -> tuple[Fit, int, int]:
         """The worst of all memories, what main memory has to spare, and what is lacking."""

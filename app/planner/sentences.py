@@ -184,6 +184,10 @@ SENTENCES: Final[dict[str, Callable[[Mapping[str, Any]], str]]] = {
     "step": lambda v: (
         f"A prompt is read {v['n']} tokens at a time, so that Stop acts within a tenth of a second."
     ),
+    "step_fetching": lambda v: (
+        f"A prompt is read {v['n']} tokens at a time: for every step the card fetches what lies in "
+        "main memory, so large steps read faster. Stop may take a moment there."
+    ),
     "speed_estimated": lambda v: (
         "The speeds are rough estimates from typical memory speeds; nothing was measured here yet."
     ),

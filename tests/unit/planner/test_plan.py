@@ -113,7 +113,8 @@ def test_some_layers_go_to_a_card_that_holds_some() -> None:
     assert 0 < n_layers < 33
     assert plan.fits == "well"
     # One more would eat into what the driver needs.
-    more = dataclasses.replace(PLAIN, n_ctx=8192, n_gpu_layers=n_layers + 1)
+    step = plan.configuration.n_ubatch
+    more = dataclasses.replace(PLAIN, n_ctx=8192, n_gpu_layers=n_layers + 1, n_ubatch=step)
     assert plan_for(here, facts, more).fits != "well"
 
 
