@@ -54,7 +54,7 @@ class Details(QWidget):
         self.plan = opening.outlook.plan
         self._chosen = (self.at, opening.outlook.rejected)
         self.summary = Summary(self.model)
-        self.memory = MemoryView()
+        self.memory = MemoryView(self._machine)
         self.values = ValuesCard(self.model, self.at, self._machine)
         self.origin = PlainLabel(role="secondary")
         self.reasons = _Sentences()

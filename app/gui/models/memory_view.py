@@ -12,17 +12,21 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 from app.foundation.units import bytes_text
 from app.gui import theme
 from app.gui.models.memory_bar import MemoryBar
-from app.gui.models.parts import Filling, filling_of, over_words
+from app.gui.models.parts import Filling, fillings_of, over_words
 from app.gui.models.words import pool_words
 from app.gui.widgets.plain import PlainLabel
+from app.hardware.profile import MachineProfile, known
 from app.planner.plan import Plan, Share
+from app.planner.pools import MAIN
 
 
 class MemoryView(QFrame):
     """A card with one bar for each memory."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, machine: MachineProfile, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        devices = known(machine.devices, ())
+        self._devices = {device.name: device.description or device.name for device in devices}
         self.setProperty("kind", "card")
         self.setAccessibleName(self.tr("Memory"))
         self.bars: dict[str, MemoryBar] = {}
@@ -38,10 +42,11 @@ class MemoryView(QFrame):
         names = {share.pool.name for share in plan.memory}
         for name, row in self._rows.items():
             row.setVisible(name in names)
+        fillings = fillings_of(plan)
         for share in plan.memory:
             if share.pool.name not in self.bars:
                 self._add(share)
-            filling = filling_of(share)
+            filling = fillings[share.pool.name]
             self.bars[share.pool.name].show_filling(filling)
             self._show_total(self._totals[share.pool.name], filling)
             if self.bars[share.pool.name].part_at is None:
@@ -49,12 +54,13 @@ class MemoryView(QFrame):
 
     def _add(self, share: Share) -> None:
         name = share.pool.name
-        bar = MemoryBar(pool_words(name))
+        words = pool_words(name, self._devices.get(name, name), shares_main=share.pool.shares_main)
+        bar = MemoryBar(words)
         line, total = PlainLabel(role="secondary"), PlainLabel(role="secondary", wrap=False)
         self.bars[name], self._lines[name], self._totals[name] = bar, line, total
         bar.pointed.connect(partial(self._say, name))
         head = QHBoxLayout()
-        head.addWidget(PlainLabel(pool_words(name), "strong"), 1)
+        head.addWidget(PlainLabel(words, "strong"), 1)
         head.addWidget(total)
         row = QWidget()
         column = QVBoxLayout(row)
@@ -74,4 +80,5 @@ class MemoryView(QFrame):
     def _say(self, name: str, text: str) -> None:
         """Below the bar, which must not move while it is pointed at."""
         hint = self.tr("Point at a part, or use the arrow keys, for its exact size.")
-        self._lines[name].setText(text or hint)
+        # Said once; a line stays free below the others.
+        self._lines[name].setText(text or (hint if name == MAIN else " "))

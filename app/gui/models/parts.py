@@ -5,13 +5,16 @@ Pure. Reads a plan's share; says each part in words with its exact number.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from PySide6.QtCore import QCoreApplication, QLocale
 
 from app.foundation.units import bytes_text
-from app.planner.plan import Share
+from app.planner.memory import Need
+from app.planner.plan import Plan, Share
+from app.planner.pools import MAIN
 
 Kind = Literal["others", "weights", "context", "compute", "margin", "free"]
 MODEL_KINDS: tuple[Kind, ...] = ("weights", "context", "compute")
@@ -62,22 +65,33 @@ class Filling:
         return max(1, self.total_bytes + self.over_bytes)
 
 
-def filling_of(share: Share) -> Filling:
+def fillings_of(plan: Plan) -> dict[str, Filling]:
+    """Every memory of a plan by its pool's name. Main memory also holds what a graphics chip
+    without a memory of its own keeps there."""
+    shared = [share.need for share in plan.memory if share.pool.shares_main]
+    return {
+        share.pool.name: filling_of(share, shared if share.pool.name == MAIN else ())
+        for share in plan.memory
+    }
+
+
+def filling_of(share: Share, beside: Sequence[Need] = ()) -> Filling:
     """The parts of one memory under a plan; empty ones are left out."""
-    pool, need = share.pool, share.need
+    pool, needs = share.pool, (share.need, *beside)
     # Where the system hides its total, what is free is all that can be drawn.
     total = max(pool.total_bytes, pool.free_bytes)
-    left = max(0, pool.free_bytes - need.total_bytes)
+    needed = sum(need.total_bytes for need in needs)
+    left = max(0, pool.free_bytes - needed)
     margin = min(left, pool.reserve_bytes)
     parts = (
         Part("others", total - pool.free_bytes),
-        Part("weights", need.weights_bytes),
-        Part("context", need.kv_bytes),
-        Part("compute", need.compute_bytes),
+        Part("weights", sum(need.weights_bytes for need in needs)),
+        Part("context", sum(need.kv_bytes for need in needs)),
+        Part("compute", sum(need.compute_bytes for need in needs)),
         Part("margin", margin),
         Part("free", left - margin),
     )
-    over = max(0, need.total_bytes - pool.free_bytes)
+    over = max(0, needed - pool.free_bytes)
     return Filling(total, tuple(part for part in parts if part.n_bytes > 0), over)
 
 

@@ -8,12 +8,19 @@ from __future__ import annotations
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
 
-from app.foundation.units import bytes_text, rate_text
+from app.foundation.units import bytes_text
 from app.gui import theme
 from app.gui.models.badge import Badge
 from app.gui.models.speed_picture import SpeedPicture
 from app.gui.models.subjects import Model
-from app.gui.models.words import capital, memory_words, page_words, sentence_of, verdict_of
+from app.gui.models.words import (
+    capital,
+    memory_words,
+    page_words,
+    rate_words,
+    sentence_of,
+    verdict_of,
+)
 from app.gui.widgets.buttons import TextButton
 from app.gui.widgets.cards import FoldingRow
 from app.gui.widgets.plain import PlainLabel
@@ -54,10 +61,7 @@ class Summary(QFrame):
         self.sentence.setText(sentence_of(plan))
         rate = plan.expected.generated_tokens_per_second
         self.picture.show_rate(rate)
-        low, high = plan.expected.generated_range
-        numbers = self.tr("About {rate} ({low} to {high}).").format(
-            rate=rate_text(rate), low=f"{low:.3g}", high=f"{high:.3g}"
-        )
+        numbers = rate_words(rate, *plan.expected.generated_range)
         page = page_words(plan.expected.prompt_tokens_per_second, self.locale())
         self._speed.setText(f"{numbers} {page}")
         self._memory.setText(f"{capital(memory_words(plan))}.")

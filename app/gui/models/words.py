@@ -9,7 +9,8 @@ from typing import Literal
 
 from PySide6.QtCore import QCoreApplication, QLocale
 
-from app.foundation.units import bytes_text
+from app.foundation.units import bytes_text, rate_text
+from app.gui.models.parts import fillings_of
 from app.hardware.profile import MachineProfile, Unknown, known
 from app.planner.plan import Plan
 from app.planner.pools import MAIN, pools_of
@@ -77,36 +78,36 @@ def page_words(tokens_per_second: float, locale: QLocale) -> str:
     )
 
 
-def pool_words(name: str) -> str:
-    """A memory by its plain name."""
+def pool_words(name: str, device: str = "", *, shares_main: bool = False) -> str:
+    """A memory by its plain name; `device` is what people call the card."""
     if name == MAIN:
         return translate("Models", "Main memory")
-    return translate("Models", "Graphics memory ({device})").format(device=name)
+    if shares_main:
+        return translate("Models", "Of it for the graphics chip ({device})").format(
+            device=device or name
+        )
+    return translate("Models", "Graphics memory ({device})").format(device=device or name)
 
 
 def memory_words(plan: Plan) -> str:
-    """What it takes of what is free, in one line."""
-    parts = []
-    for share in plan.memory:
-        if not share.need.total_bytes:
-            continue
-        text = translate("Models", "{need} of {free} free memory")
-        if share.pool.name != MAIN:
-            text = translate("Models", "{need} of {free} free graphics memory")
-        parts.append(
-            text.format(
-                need=bytes_text(share.need.total_bytes), free=bytes_text(share.pool.free_bytes)
-            )
-        )
-    return translate("Models", "needs {parts}").format(
-        parts=translate("Models", " and ").join(parts)
+    """What it takes of what is free, in one line; shared memory counts once."""
+    said = translate("Models", "needs {need} of {free} free memory").format(
+        need=bytes_text(plan.needed_bytes), free=bytes_text(plan.free_bytes)
+    )
+    cards = [share for share in plan.memory[1:] if not share.pool.shares_main]
+    if not cards:
+        return said
+    return translate("Models", "{memory} and {need} of {free} free graphics memory").format(
+        memory=said,
+        need=bytes_text(sum(share.need.total_bytes for share in cards)),
+        free=bytes_text(sum(share.pool.free_bytes for share in cards)),
     )
 
 
 def sentence_of(plan: Plan) -> str:
     """The one sentence of the front: whether it fits, and how fast it writes."""
     speed = speed_words(plan.expected.generated_tokens_per_second)
-    short = max((-share.margin_bytes for share in plan.memory), default=0)
+    short = max(filling.over_bytes for filling in fillings_of(plan).values())
     if plan.fits == "no" and short > 0:
         return translate(
             "Models",
@@ -163,6 +164,10 @@ def machine_words(machine: MachineProfile) -> str:
         return translate("Models", "{memory}; there is no graphics card that can help.").format(
             memory=said
         )
+    if all(used[card.name].shares_main for card in cards):
+        return translate("Models", "{memory}; {card} shares it.").format(
+            memory=said, card=cards[0].description or cards[0].name
+        )
     names = [
         translate("Models", "{free} on {card}").format(
             free=bytes_text(used[card.name].free_bytes), card=card.description or card.name
@@ -172,3 +177,14 @@ def machine_words(machine: MachineProfile) -> str:
     return translate("Models", "{memory}, and {cards}.").format(
         memory=said, cards=translate("Models", " and ").join(names)
     )
+
+
+def rate_words(tokens_per_second: float, low: float, high: float) -> str:
+    """The speed in numbers: "About 6.3 tokens/s (4.7 to 7.9)."."""
+    return translate("Models", "About {rate} ({low} to {high}).").format(
+        rate=rate_text(tokens_per_second), low=_digits(low), high=_digits(high)
+    )
+
+
+def _digits(rate: float) -> str:
+    return f"{rate:.1f}" if rate < 10 else f"{rate:.0f}"

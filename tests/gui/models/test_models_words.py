@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QApplication
 
 from app.gui.models.known import catalogue_models
 from app.gui.models.own_memory import without
-from app.gui.models.parts import description_of, filling_of
+from app.gui.models.parts import description_of, fillings_of
 from app.gui.models.values_card import context_stops
 from app.gui.models.words import (
     READING_TOKENS_PER_S,
@@ -32,12 +32,12 @@ def test_parts_fill_their_memory_exactly(name: str) -> None:
     machine = saved(name)
     for model in catalogue_models()[::4]:
         plan = plan_for(machine, model.variants[0].facts, Wish(n_ctx=4096))
+        shared = sum(s.need.total_bytes for s in plan.memory if s.pool.shares_main)
         for share in plan.memory:
-            filling = filling_of(share)
-            assert sum(part.n_bytes for part in filling.parts) == filling.scale_bytes or (
-                share.need.total_bytes == 0
-            )
-            assert filling.over_bytes == max(0, share.need.total_bytes - share.pool.free_bytes)
+            filling = fillings_of(plan)[share.pool.name]
+            need = share.need.total_bytes + (shared if share.pool.name == MAIN else 0)
+            assert sum(part.n_bytes for part in filling.parts) == filling.scale_bytes
+            assert filling.over_bytes == max(0, need - share.pool.free_bytes)
             assert all(part.n_bytes > 0 for part in filling.parts)
             said = description_of(filling, QLocale.c())
             assert all(part.size in said for part in filling.parts)
