@@ -172,10 +172,16 @@ class Ledger:
         return self.needs_of(layout, self.shape(configuration), configuration.load_mode)
 
     def _held_twice(self, layout: Layout) -> int:
-        """What is stored anew stays mapped as well, as long as there is room for it."""
+        """What is stored anew stays mapped as well, as long as there is room for it.
+
+        The mapped half of an output tied to the input is the input, which is counted already.
+        """
         run = self._dry_run
-        same = run is not None and run.configuration.n_gpu_layers == self.n_units - layout.first
-        return run.repacked_bytes if run is not None and same else 0
+        if run is None or run.configuration.n_gpu_layers != self.n_units - layout.first:
+            return 0
+        tied = self.facts.tied_output_bytes
+        is_tied = not layout.devices and tied_is_repacked(self.facts, self.pools[0])
+        return max(0, run.repacked_bytes - (tied if is_tied else 0))
 
     def _errors(self, run: DryRun) -> dict[str, Need]:
         """What the dry run counted beyond the formula, by pool.
