@@ -11,10 +11,10 @@ from typing import Final, NamedTuple
 TIE: Final = 1.05
 """Speeds within this factor count as equal."""
 _SLOWEST: Final = 1e-3
-_COMFORT: Final = 15.0
+_COMFORT: Final = 20.0
 """Tokens a second from which on a faster model is no better: an answer that thinks first is
 there in a minute or two."""
-_FLOORS_TO_COMFORT: Final = 2.5
+_FLOORS_TO_COMFORT: Final = 10 / 3
 _READING_TO_WRITING: Final = 2.0
 _WRITING_COSTS: Final = 0.1
 _READING_COSTS: Final = 0.03

@@ -12,7 +12,7 @@ RANKS = st.integers(1, 100)
 SPEEDS = st.floats(0.0, 1000.0)
 
 
-@given(RANKS, st.floats(15.0, 1e6), st.floats(30.0, 1e6))
+@given(RANKS, st.floats(20.0, 1e6), st.floats(40.0, 1e6))
 def test_from_comfort_on_a_faster_model_is_no_better(
     rank: int, written: float, read: float
 ) -> None:
@@ -35,5 +35,5 @@ def test_much_better_is_worth_half_the_speed() -> None:
 
 
 def test_who_asks_for_less_speed_is_sooner_content() -> None:
-    assert worth_of(78, 5.0, 100.0, 2.0) == 78
+    assert worth_of(78, 7.0, 100.0, 2.0) == 78
     assert worth_of(78, 0.1, 0.1, 0.0) == 78
