@@ -192,5 +192,8 @@ def _outlook(models: dict[str, Model], choice: Choice) -> Outlook:
 
 
 def _standing(outlook: Outlook) -> tuple[int, int]:
-    """What runs comes before what does not, the better model before the lesser."""
-    return FITS.index(outlook.plan.fits), outlook.model.rank
+    """What runs comes before what does not, the better model before the lesser; of those that
+    do not, what comes nearest."""
+    plan = outlook.plan
+    place = -plan.needed_bytes if plan.fits == "no" else outlook.model.rank
+    return FITS.index(plan.fits), place

@@ -146,7 +146,7 @@ class Details(QWidget):
         if plan.is_counted:
             return self.tr("Counted by llama.cpp, for exactly these values.")
         if self.variant.path:
-            return self.tr("Calculated from the file's header; being counted when you pause.")
+            return self.tr("Calculated from the file's header; llama.cpp counts it in a moment.")
         return self.tr("Calculated from the catalogue's numbers.")
 
     def _count(self) -> None:

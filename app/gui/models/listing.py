@@ -99,7 +99,10 @@ class Listing(QWidget):
         self._filter()
         if not self.tiles:
             self._looking.setText(
-                self.tr("None of the models that Hearth knows fits here; the Guide always does.")
+                self.tr(
+                    "None of the models that Hearth knows fits into what is free here now. "
+                    "Close other programs and look again, or use the Guide."
+                )
                 if self.rows
                 else self.tr("There is no catalogue of models.")
             )

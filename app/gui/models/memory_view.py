@@ -17,7 +17,6 @@ from app.gui.models.words import pool_words
 from app.gui.widgets.plain import PlainLabel
 from app.hardware.profile import MachineProfile, known
 from app.planner.plan import Plan, Share
-from app.planner.pools import MAIN
 
 
 class MemoryView(QFrame):
@@ -30,12 +29,14 @@ class MemoryView(QFrame):
         self.setProperty("kind", "card")
         self.setAccessibleName(self.tr("Memory"))
         self.bars: dict[str, MemoryBar] = {}
-        self._lines: dict[str, PlainLabel] = {}
+        self.exact = PlainLabel(role="secondary")
         self._totals: dict[str, PlainLabel] = {}
         self._rows: dict[str, QWidget] = {}
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(*(theme.SPACE_16,) * 4)
         self._column.setSpacing(theme.SPACE_16)
+        self._column.addWidget(self.exact)
+        self._say("", "")
 
     def show_plan(self, plan: Plan) -> None:
         """Draw the memories of this plan."""
@@ -49,16 +50,14 @@ class MemoryView(QFrame):
             filling = fillings[share.pool.name]
             self.bars[share.pool.name].show_filling(filling)
             self._show_total(self._totals[share.pool.name], filling)
-            if self.bars[share.pool.name].part_at is None:
-                self._say(share.pool.name, "")
 
     def _add(self, share: Share) -> None:
         name = share.pool.name
         words = pool_words(name, self._devices.get(name, name), shares_main=share.pool.shares_main)
         bar = MemoryBar(words)
-        line, total = PlainLabel(role="secondary"), PlainLabel(role="secondary", wrap=False)
-        self.bars[name], self._lines[name], self._totals[name] = bar, line, total
-        bar.pointed.connect(partial(self._say, name))
+        total = PlainLabel(role="secondary", wrap=False)
+        self.bars[name], self._totals[name] = bar, total
+        bar.pointed.connect(partial(self._say, words))
         head = QHBoxLayout()
         head.addWidget(PlainLabel(words, "strong"), 1)
         head.addWidget(total)
@@ -68,17 +67,15 @@ class MemoryView(QFrame):
         column.setSpacing(theme.SPACE_4)
         column.addLayout(head)
         column.addWidget(bar)
-        column.addWidget(line)
         self._rows[name] = row
-        self._column.addWidget(row)
+        self._column.insertWidget(len(self._rows) - 1, row)
 
     def _show_total(self, label: PlainLabel, filling: Filling) -> None:
         words = self.tr("{size} in all").format(size=bytes_text(filling.total_bytes))
         label.setText(over_words(filling) if filling.over_bytes else words)
         label.set_role("danger" if filling.over_bytes else "secondary")
 
-    def _say(self, name: str, text: str) -> None:
-        """Below the bar, which must not move while it is pointed at."""
+    def _say(self, memory: str, text: str) -> None:
+        """Below all bars, which must not move while they are pointed at."""
         hint = self.tr("Point at a part, or use the arrow keys, for its exact size.")
-        # Said once; a line stays free below the others.
-        self._lines[name].setText(text or (hint if name == MAIN else " "))
+        self.exact.setText(f"{memory}. {text}" if text else hint)

@@ -13,7 +13,7 @@ from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QSlider, QVBoxLayout, QWidget
 
 from app.gui import theme
-from app.gui.widgets.buttons import TextButton
+from app.gui.widgets.buttons import IconButton
 from app.gui.widgets.cards import FoldingRow
 from app.gui.widgets.plain import PlainLabel
 
@@ -47,13 +47,13 @@ class ValueSlider(QWidget):
         self.slider.valueChanged.connect(self._moved)
         self.value_label = PlainLabel(wrap=False)
         self._state = PlainLabel(role="secondary", wrap=False)
-        self.release = TextButton(
-            self.tr("Automatic"), "link", name=self.tr("Automatic: {name}").format(name=name)
+        self.release = IconButton(
+            "rotate-ccw", self.tr("Back to automatic: {name}").format(name=name)
         )
         self.release.clicked.connect(self.released)
         head = FoldingRow(tight=True)
         head.words.addWidget(PlainLabel(name))
-        for part in (self._state, self.release, self.value_label):
+        for part in (self.release, self._state, self.value_label):
             head.side.addWidget(part)
         self._note = PlainLabel(role="secondary")
         self._note.hide()

@@ -83,7 +83,7 @@ def pool_words(name: str, device: str = "", *, shares_main: bool = False) -> str
     if name == MAIN:
         return translate("Models", "Main memory")
     if shares_main:
-        return translate("Models", "Of it for the graphics chip ({device})").format(
+        return translate("Models", "The graphics chip's part of it ({device})").format(
             device=device or name
         )
     return translate("Models", "Graphics memory ({device})").format(device=device or name)
