@@ -25,7 +25,6 @@ _INSTRUCTIONS_OFF = (
     *("AMX_TILE", "AMX_INT8", "AMX_BF16"),
 )
 _COMMON = (
-    "-DCMAKE_BUILD_TYPE=Release",
     "-DGGML_NATIVE=OFF",
     "-DGGML_RPC=OFF",
     "-DGGML_CCACHE=OFF",
@@ -97,7 +96,7 @@ def arguments_for(system: str, machine: str, addon: str = "") -> tuple[str, ...]
     ]
     if system != "windows":
         for language in ("C", "CXX"):
-            words.append(f"-DCMAKE_{language}_FLAGS=-ffile-prefix-map={FOLDER}=.")
+            words.append(f'-DCMAKE_{language}_FLAGS=-ffile-prefix-map="{FOLDER}"=.')
     if machine == "x86_64":
         words += [f"-DGGML_{name}=ON" for name in _INSTRUCTIONS_ON]
         words += [f"-DGGML_{name}=OFF" for name in _INSTRUCTIONS_OFF]

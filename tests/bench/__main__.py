@@ -1,4 +1,4 @@
-"""Every benchmark, or those named: `python3 dev.py bench [engine] [stop] [drawn] [start] [gui]`."""
+"""Every benchmark, or those named: `python3 dev.py bench [NAME…]`, for example `engine`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ BENCHES = {
     "stop": ("Stop while reading the prompt, writing and loading", "stop"),
     "drawn": ("Generation speed while the answer is being drawn", "drawn"),
     "start": ("Start-up and memory against an empty PySide6 window", "start"),
+    "runtime": ("The runtime that ships against a build for this processor", "runtime"),
     "gui": ("The window's thread while 200 tokens/s stream into 10,000 messages", "gui_stalls"),
 }
 

@@ -10,6 +10,7 @@ import json
 import os
 import re
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,26 @@ def answers(request: Json) -> Json:
     finally:
         bench.service.close(60.0)
     return {"answers": said}
+
+
+def speed(request: Json) -> Json:
+    """Reading a prompt and writing, four times each in a bare loop: seconds, and seconds of
+    processor time of all threads."""
+    from app.engine.messages import LoadSettings
+    from tests.bench.bare_loop import BareLoop
+
+    loop = BareLoop(LoadSettings.of(request["settings"]))
+    prompt = [1000 + 7 * index for index in range(request["n_prompt"])]
+    found: Json = {"read_s": [], "read_cpu_s": [], "write_s": [], "write_cpu_s": []}
+    for _ in range(4):
+        began_s = time.process_time()
+        found["read_s"].append(loop.read(prompt))
+        read_s = time.process_time()
+        found["write_s"].append(loop.write(request["n_written"], None))
+        found["read_cpu_s"].append(read_s - began_s)
+        found["write_cpu_s"].append(time.process_time() - read_s)
+    loop.close()
+    return found
 
 
 def _run(fields: Json, request: Json) -> Json:
@@ -151,6 +172,7 @@ def main() -> None:
         "load_everything": load_everything,
         "runs": runs,
         "answers": answers,
+        "speed": speed,
     }[request["ask"]]
     json.dump(asked(request), channel)
     channel.flush()

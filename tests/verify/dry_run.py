@@ -27,7 +27,7 @@ from tests.torture.gguf_architectures import NAMES, build_all
 
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE_S = 600
-SHORT = ("deepseek2", "gpt-oss", "granitehybrid", "rwkv7")
+SHORT = ("deepseek2", "gpt-oss", "granitehybrid", "rwkv6")
 Json = dict[str, Any]
 
 
