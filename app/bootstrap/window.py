@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from app.bootstrap.runtime import Runtime
 from app.bootstrap.watching import Watching
@@ -28,6 +28,9 @@ from app.gui.services import CloseStep, Fact, GuiServices
 from app.protocol.generation import Event, Failed, Finished
 from app.protocol.model_ref import ModelRef
 from app.settings.schema import KEEP_DELETED_DAYS, MODEL_PATH
+
+if TYPE_CHECKING:
+    from app.inference.catalogue_planning import CataloguePlanning
 
 STARTING = "start"
 _UPKEEP_DELAY_S = 60.0
@@ -122,6 +125,7 @@ class WindowServices:
             machine_facts=lambda: _soon("machine-facts", self._machine_facts),
             runtime_facts=lambda: _soon("runtime-facts", self._runtime_facts),
             planning=lambda: runtime.planning,
+            reaching=lambda: _reaching(runtime),
             adviser=runtime.adviser,
             follow_advice=self._watching.follow,
             restore_backup=None if backup is None else lambda: self._restore(backup),
@@ -193,6 +197,18 @@ class WindowServices:
             Fact("llama.cpp", f"{found.runtime}, variant {found.variant}"),
             Fact("Instruction sets in use", " ".join(found.features)),
         ]
+
+
+@contextmanager
+def _reaching(runtime: Runtime) -> Iterator[CataloguePlanning]:
+    """Plans for what is not here; the connections are given up at the end."""
+    from app.bootstrap.reach import Network
+
+    network = Network(runtime.profile, runtime.settings)
+    try:
+        yield network.planning(runtime.planning)
+    finally:
+        network.close()
 
 
 def _soon(name: str, work: Callable[[], T]) -> Future[T]:

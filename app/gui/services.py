@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from app.chat.session import ChatService
     from app.conversations.repository import Repository
     from app.inference.advice import Advice, Adviser
+    from app.inference.catalogue_planning import CataloguePlanning
     from app.inference.planning import Planning
     from app.inference.service import InferenceService
     from app.metrics.recorder import Recorder
@@ -59,6 +61,7 @@ class GuiServices:
     `first_load` ends with why the model could not be loaded at the start, or None if it was.
     `machine_facts` and `runtime_facts` start (or repeat) their look-up on another thread.
     `planning` makes plans of models off the GUI thread; building it takes a moment.
+    `reaching` plans for models that are not here; only when asked it looks at their files.
     `adviser` tells unasked of memory that runs short and the like; `follow_advice` does what
     it offers, once the present answer is written.
     `restore_backup`, where the database was damaged, brings the newest backup back.
@@ -78,6 +81,7 @@ class GuiServices:
     machine_facts: Callable[[], Future[Sequence[Fact]]] | None = None
     runtime_facts: Callable[[], Future[Sequence[Fact]]] | None = None
     planning: Callable[[], Planning] | None = None
+    reaching: Callable[[], AbstractContextManager[CataloguePlanning]] | None = None
     adviser: Adviser | None = None
     follow_advice: Callable[[Advice], Future[None]] | None = None
     restore_backup: Callable[[], Future[None]] | None = None

@@ -23,11 +23,13 @@ from app.gui.models.subjects import (
     Opening,
     Outlook,
     Pins,
+    Reached,
     Suited,
     Variant,
     file_model,
 )
 from app.hardware.profile import MachineProfile
+from app.inference.catalogue_planning import subject_of
 from app.inference.learning import LoadRecord
 from app.inference.planning import Planning
 from app.inference.starter import StarterModel
@@ -140,6 +142,22 @@ class Desk:
             return None
         wish, machine = self._wish(variant, pins), self.machine()
         return self._planning.counted(Path(variant.path), variant.facts, wish, machine)
+
+    @property
+    def can_reach(self) -> bool:
+        """Whether files that are not here can be looked at."""
+        return self._services.reaching is not None
+
+    def reached(self, variant: Variant, pins: Pins) -> Reached:
+        """Look at a file that is not here: its header is read, and llama.cpp counts for it.
+
+        Raises what the network or the header raises.
+        """
+        assert self._services.reaching is not None
+        subject = subject_of(*variant.entry)
+        with self._services.reaching() as reaching:
+            last = reaching.plan(subject, self._wish(variant, pins))
+        return Reached(dataclasses.replace(variant, facts=last.facts), last.plan, last.held_up)
 
     def measured(self, model: Model) -> LoadRecord | None:
         """What was measured of the model's last load, if it is known."""

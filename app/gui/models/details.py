@@ -6,6 +6,7 @@ and counted by llama.cpp a moment after it rests.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from functools import partial
 
@@ -21,12 +22,13 @@ from app.gui.models.getting import Getting
 from app.gui.models.latest import Latest
 from app.gui.models.measured_view import MeasuredView, has_values
 from app.gui.models.memory_view import MemoryView
-from app.gui.models.subjects import Opening, Pins, Variant
+from app.gui.models.subjects import Opening, Pins, Reached, Variant
 from app.gui.models.summary import Summary
 from app.gui.models.values_card import ValuesCard
 from app.gui.models.words import quality_words
 from app.gui.notify import Notifier
-from app.gui.widgets.cards import Card
+from app.gui.widgets.buttons import TextButton
+from app.gui.widgets.cards import Card, FoldingRow
 from app.gui.widgets.plain import PlainLabel
 from app.planner.explain import sentence
 from app.planner.plan import Plan, Reason
@@ -57,6 +59,9 @@ class Details(QWidget):
         self.memory = MemoryView(self._machine)
         self.values = ValuesCard(self.model, self.at, self._machine)
         self.origin = PlainLabel(role="secondary")
+        self.look = TextButton(self.tr("Look at the file itself"))
+        self._said = ""
+        self._seen: set[int] = set()
         self.reasons = _Sentences()
         self.alternatives = _Sentences()
         self._alternatives_title = self._title(self.tr("What else would do"))
@@ -64,6 +69,7 @@ class Details(QWidget):
         self.measured = MeasuredView(record) if record and has_values(record) else None
         self.getting = None if self.model.is_here else Getting(self.model)
         self._planner: Latest[Plan] = Latest(bridge, self._planned, notify.error, self)
+        self._looker: Latest[Reached] = Latest(bridge, self._reached, self._not_reached, self)
         self._counter: Latest[Plan | None] = Latest(bridge, self._counted, self._not_counted, self)
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
@@ -95,7 +101,11 @@ class Details(QWidget):
             column.addWidget(self.getting)
         column.addWidget(self._title(self.tr("Memory")))
         column.addWidget(self.memory)
-        column.addWidget(self.origin)
+        origin = FoldingRow(tight=True)
+        origin.words.addWidget(self.origin)
+        origin.side.addWidget(self.look)
+        self.look.setVisible(not self.model.is_here and self._desk.can_reach)
+        column.addWidget(origin)
         if self.measured is not None:
             column.addWidget(self._title(self.tr("When it was last used")))
             column.addWidget(self.measured)
@@ -115,10 +125,13 @@ class Details(QWidget):
         self.values.changed.connect(self._changed)
         self.summary.use_asked.connect(self._use)
         self.summary.copy_asked.connect(self._copy)
+        self.look.clicked.connect(self._look)
 
     def _changed(self, at: int, pins: Pins) -> None:
         self.at, self.pins = at, pins
+        self._said = ""
         self._counter.forget()
+        self._looker.forget()
         self._planner.ask(partial(self._desk.calculated, self.variant, pins, self._machine))
         self._rest.start()
 
@@ -143,11 +156,35 @@ class Details(QWidget):
         self.origin.setText(self._origin_words(plan))
 
     def _origin_words(self, plan: Plan) -> str:
+        if self._said:
+            return self._said
         if plan.is_counted:
             return self.tr("Counted by llama.cpp, for exactly these values.")
         if self.variant.path:
             return self.tr("Calculated from the file's header; llama.cpp counts it in a moment.")
+        if self.at in self._seen:
+            return self.tr("Calculated from the file's own header.")
         return self.tr("Calculated from the catalogue's numbers.")
+
+    def _look(self) -> None:
+        """The one connection of this page, and only when asked for."""
+        self._said = self.tr("Reading the beginning of the file, about a megabyte at most…")
+        self.origin.setText(self._said)
+        self._looker.ask(partial(self._desk.reached, self.variant, self.pins))
+
+    def _reached(self, reached: Reached) -> None:
+        variants = list(self.model.variants)
+        variants[self.at] = reached.variant
+        self.model = dataclasses.replace(self.model, variants=tuple(variants))
+        if not reached.held_up:
+            self._seen.add(self.at)
+        self._said = reached.held_up
+        self._show(reached.plan)
+
+    def _not_reached(self, error: BaseException) -> None:
+        self._said = ""
+        self.origin.setText(self._origin_words(self.plan))
+        self._notify.error(error)
 
     def _count(self) -> None:
         """The slider rests: let llama.cpp count what was calculated."""

@@ -121,6 +121,16 @@ class Opening:
     measured: LoadRecord | None
 
 
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """What looking at a file that is not here brought: the variant with the facts of its own
+    header, its plan, and what kept it from getting further ("" where nothing did)."""
+
+    variant: Variant
+    plan: Plan
+    held_up: str
+
+
 def file_model(name: str, choice: str, path: str, facts: ModelFacts) -> Model:
     """A model of one file that is here."""
     quality = quality_of(facts.quant, n_params=facts.n_params)

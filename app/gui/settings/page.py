@@ -122,8 +122,8 @@ class SettingsPage(QWidget):
     def _privacy(self) -> list[QWidget]:
         stays = PlainLabel(
             self.tr(
-                "Hearth makes no connection to the internet. What you write, and what is "
-                "answered, stays on this computer."
+                "What you write, and what is answered, stays on this computer. Hearth connects "
+                "to the internet only for what you ask of it, such as looking at a model's file."
             )
         )
         stays.setContentsMargins(0, theme.SPACE_12, 0, theme.SPACE_12)
