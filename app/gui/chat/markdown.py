@@ -28,11 +28,21 @@ MAX_PARSED_CHARS = 12_000
 MAX_PIECE_LINES = 48
 MAX_DEPTH = 16
 
+#: A line in which no character means anything: most of what grows, and read with each frame.
+_PLAIN_LINE = re.compile(r"[^\W\d_][^*_~`\[\]<&\\\n\r\x00]*\n*")
+
 
 def parse(text: str) -> tuple[Block, ...]:
     """Blocks of one segment. Text too long or too tangled to read comes back as it is."""
     if len(text) > MAX_PARSED_CHARS or is_tangled(text):
         return plain(text)
+    if _PLAIN_LINE.fullmatch(text) and "://" not in text and len(text) <= MAX_PIECE_CHARS:
+        return (TextBlock((Run(text.strip()),)),)
+    return read_in_full(text)
+
+
+def read_in_full(text: str) -> tuple[Block, ...]:
+    """What the parser makes of it, whatever it is."""
     tokens = markdown_parser().parse(text)
     if any(token.level >= MAX_NESTING - 2 for token in tokens):
         return plain(text)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from app.gui.chat.blocks import CodeBlock, RuleBlock, TableBlock, TextBlock, plain_text
 from app.gui.chat.inline import parse_inline
-from app.gui.chat.markdown import MAX_DEPTH, parse, plain
+from app.gui.chat.markdown import MAX_DEPTH, parse, plain, read_in_full
 from app.gui.chat.tables import MAX_COLUMNS, MAX_ROWS, parse_table
 
 
@@ -140,3 +142,10 @@ def test_tables_are_bounded_and_say_so() -> None:
     assert sum(len(piece.rows) for piece in pieces) == MAX_ROWS + 1
     assert all(len(row) == MAX_COLUMNS for piece in pieces for row in piece.rows)
     assert plain_text(blocks[-1]).startswith("100 more rows and 20 more columns")
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.text(alphabet="aé漢1 -=+#|>!.):/\t\n\u00a0\u2028_*`[]<&\\~", max_size=24))
+def test_a_plain_line_reads_as_the_parser_reads_it(text: str) -> None:
+    for each in (text, f"word{text}", f"Some words, and {text}\n\n"):
+        assert parse(each) == read_in_full(each)
