@@ -7,14 +7,13 @@ from pathlib import Path
 
 from app.foundation.units import bytes_text
 from app.planner.choose import Choice
+from app.planner.explain import FIT_WORDS, sentence
 from app.planner.plan import Plan
 from tests.zoo.keeper import machine_files, machine_named
 from tests.zoo.models import WELL_KNOWN, files_of
 from tests.zoo.survey import USES, known_models, recommended
 
 TABLE = Path(__file__).parent / "TABLE.md"
-
-FITS = {"well": "runs well", "tight": "tight", "no": "too big"}
 
 _HEAD = """\
 # What the planner says in the zoo
@@ -74,12 +73,11 @@ def _by_name(names: Iterable[str]) -> str:
         cells = []
         for known in known_models(name):
             plan = known.choice.plan
-            fit = FITS[plan.fits]
             if plan.fits == "no":
-                cells.append(fit)
+                cells.append(_fit(plan))
                 continue
             speed = plan.expected.generated_tokens_per_second
-            cells.append(f"{plan.quant}, {fit}, {speed:.0f}/s")
+            cells.append(f"{plan.quant}, {_fit(plan)}, {speed:.0f}/s")
         rows.append((name, *cells))
     return _markdown(("machine", *models), rows)
 
@@ -100,7 +98,11 @@ def _running(plan: Plan) -> tuple[str, str, str]:
         on_cards += f" +{plan.n_cpu_moe} MoE"
     speed = plan.expected
     written, read = speed.generated_tokens_per_second, speed.prompt_tokens_per_second
-    return on_cards, f"{written:.0f} ({read:,.0f})", FITS[plan.fits]
+    return on_cards, f"{written:.0f} ({read:,.0f})", _fit(plan)
+
+
+def _fit(plan: Plan) -> str:
+    return FIT_WORDS[plan.fits] + (", slow" if plan.is_slow and plan.fits != "no" else "")
 
 
 def _markdown(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
@@ -113,11 +115,5 @@ def card(name: str) -> str:
     choice = recommended(name, "everyday")
     lines = [f"{label}: {words}" for label, words in machine_named(name).lines()]
     lines += ["", *choice.plan.lines(), ""]
-    for other in choice.rejected:
-        plan = other.plan
-        speed = plan.expected.generated_tokens_per_second
-        lines.append(
-            f"Not {other.candidate.model} {plan.quant}: {other.reason.code} "
-            f"{dict(other.reason.values)} ({FITS[plan.fits]}, {speed:.0f}/s)"
-        )
+    lines += [f"Not this: {sentence(other.reason)}" for other in choice.rejected]
     return "\n".join(lines) + "\n"
