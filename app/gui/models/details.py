@@ -164,7 +164,10 @@ class Details(QWidget):
             return self.tr("Calculated from the file's header; llama.cpp counts it in a moment.")
         if self.at in self._seen:
             return self.tr("Calculated from the file's own header.")
-        return self.tr("Calculated from the catalogue's numbers.")
+        said = self.tr("Calculated from the catalogue's numbers.")
+        if not self._desk.can_reach:
+            return said
+        return said + " " + self.tr("Looking at the file itself connects to huggingface.co.")
 
     def _look(self) -> None:
         """The one connection of this page, and only when asked for."""
