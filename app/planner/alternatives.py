@@ -24,8 +24,8 @@ def alternatives_of(plan: Plan, search: Search) -> tuple[Reason, ...]:
 def _larger_context(plan: Plan, search: Search) -> list[Reason]:
     for n_ctx in _LARGER_CONTEXTS:
         if plan.n_ctx < n_ctx <= search.facts.n_ctx_train:
-            point = search.at(n_ctx).best()
-            if point.fit == "well":
+            point = search.at(n_ctx).best_well()
+            if point is not None:
                 n_bytes = search.pools[0].free_bytes - point.margin_bytes
                 values = {"n": n_ctx, "bytes": n_bytes, "slow": point.key.pace < plan.key.pace}
                 return [Reason("larger_context", values)]

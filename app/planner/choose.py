@@ -58,7 +58,6 @@ class _Entry(NamedTuple):
     candidate: Candidate
     search: Search
     point: Point
-    read: float
     key: FileKey
 
 
@@ -110,8 +109,11 @@ def choose(
     return Choice(best.candidate, plan_of(best.search, best.point, machine), rejected)
 
 
-def file_key(candidate: Candidate, point: Point, read: float, wish: Wish) -> FileKey:
-    """How good it is to choose this file with this plan, which reads `read` tokens a second."""
+def file_key(
+    candidate: Candidate, point: Point, fastest: tuple[float, float], wish: Wish
+) -> FileKey:
+    """How good it is to choose this file with this plan; `fastest` is what it could write and
+    read here (`Search.fastest`)."""
     own, quality = point.key, candidate.quality
     least = wish.least_tokens_per_second
     return FileKey(
@@ -122,7 +124,7 @@ def file_key(candidate: Candidate, point: Point, read: float, wish: Wish) -> Fil
         is_good=quality.is_at_least(wish.least_quality),
         pace=own.pace,
         is_sound=quality.is_at_least(_SOUND),
-        worth=worth_of(candidate.rank, point.tokens_per_second, read, least),
+        worth=worth_of(candidate.rank, *fastest, least),
         tier=-TIERS.index(quality.tier),
         has_context=own.has_context,
         on_devices=own.on_devices,
@@ -140,8 +142,8 @@ def file_key(candidate: Candidate, point: Point, read: float, wish: Wish) -> Fil
 def _entry(machine: MachineProfile, candidate: Candidate, wish: Wish, learnt: Learnt) -> _Entry:
     search = Search(machine, candidate.facts, wish, learnt=learnt)
     point = search.best()
-    read = search.timing.expected(point.layout, point.configuration).prompt_tokens_per_second
-    return _Entry(candidate, search, point, read, file_key(candidate, point, read, wish))
+    key = file_key(candidate, point, search.fastest(point.fit), wish)
+    return _Entry(candidate, search, point, key)
 
 
 def _order(entry: _Entry) -> tuple[Any, ...]:
@@ -193,14 +195,19 @@ def _reason(best: _Entry, other: _Entry, wish: Wish) -> Reason:
             "b_model": other.candidate.model,
             "b_quant": other.candidate.facts.quant,
             "b_speed": other.point.tokens_per_second,
-            "a_read": best.read,
-            "b_read": other.read,
+            "a_read": _read(best),
+            "b_read": _read(other),
             "need": pool.free_bytes - other.point.margin_bytes,
             "free": pool.free_bytes,
             "least": wish.least_tokens_per_second,
             "wanted": wish.quant or "",
         },
     )
+
+
+def _read(entry: _Entry) -> float:
+    chosen = entry.point.configuration
+    return entry.search.timing.expected(entry.point.layout, chosen).prompt_tokens_per_second
 
 
 def _worth_code(best: _Entry, other: _Entry) -> str:

@@ -6,40 +6,23 @@ with context and layers, so the edge of what fits is found by bisection.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Self
 
 from app.gguf.facts import ModelFacts
 from app.hardware.profile import MachineProfile
-from app.planner.candidates import Choices, Rung, device_orders, wanted_context
+from app.planner.candidates import Rung
 from app.planner.key import Key, pace_of, speed_step
 from app.planner.layout import Layout
 from app.planner.learnt import NOTHING, Learnt
-from app.planner.ledger import Ledger, Shape
-from app.planner.memory import Configuration, DryRun, is_repacked
-from app.planner.pools import FITS, LEAST_MARGIN_BYTES, MAIN, Fit, pools_of
-from app.planner.spans import Order, Spans
-from app.planner.speed import Timing, ubatch_for
-from app.planner.threads import threads_for
-from app.planner.wish import LoadMode, Wish
-
-_REPACKED_SHARE = 0.4
-"""From this part of the weights on, a mapped file would be held twice for too little gain."""
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """One way to load the file, and how good it is. `margin_bytes` is what main memory has to
-    spare; `short_bytes` is what all memories together lack."""
-
-    configuration: Configuration
-    layout: Layout
-    fit: Fit
-    margin_bytes: int
-    short_bytes: int
-    tokens_per_second: float
-    key: Key
+from app.planner.ledger import Shape
+from app.planner.memory import DryRun
+from app.planner.points import Point as Point
+from app.planner.points import Points
+from app.planner.pools import FITS, Fit
+from app.planner.spans import Order
+from app.planner.wish import Wish
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +37,8 @@ class _Family:
 _Places = Callable[[_Family, int], Iterator[Layout]]
 
 
-class Search:
-    """One search: what is given, and what may be chosen."""
+class Search(Points):
+    """One search: what may be chosen, and the best of it."""
 
     def __init__(
         self,
@@ -67,34 +50,26 @@ class Search:
         cpu_only: bool = False,
         learnt: Learnt = NOTHING,
     ) -> None:
-        self.facts, self.wish, self.dry_run = facts, wish, dry_run
-        self.pools = pools_of(
-            machine,
-            cpu_only=cpu_only,
-            only=wish.devices,
-            learnt=learnt,
-            architecture=facts.architecture,
-        )
-        own = learnt.of(MAIN, "", facts.architecture)
-        more = own.memory_bytes if own is not None else 0
-        self.ledger = Ledger(facts, self.pools, dry_run, more_main_bytes=more)
-        self.threads = threads_for(machine, wish.n_threads)
-        self.timing = Timing(self.ledger, machine, self.threads, learnt)
-        wanted, count = wanted_context(facts, wish), self.threads.count
-        self._ubatch = ubatch_for(facts, wanted, count, machine)
-        self.choices = Choices(facts, wish, self._ubatch)
-        self.spans = Spans(self.ledger, wish.n_cpu_moe)
-        self.orders = device_orders(self.pools, self.timing.rates, wish)
-        self._repacked = self._is_repacked()
-        self._made: dict[tuple[Rung, int, bool], tuple[Configuration, Shape]] = {}
+        super().__init__(machine, facts, wish, dry_run=dry_run, cpu_only=cpu_only, learnt=learnt)
         self._fastest: dict[tuple[Order, str, str], float] = {}
+        self._whole: dict[Order, bool] = {}
+        self._turns: dict[Order, tuple[int, ...] | None] = {}
+
+    def at(self, n_ctx: int) -> Self:
+        other = super().at(n_ctx)
+        other._fastest, other._whole = {}, {}
+        return other
 
     def best(self) -> Point:
         """The optimum. Where nothing fits, what falls shortest of it is shown."""
+        return self.best_well() or self._best(self._tight, self.orders) or self._least()
+
+    def best_well(self) -> Point | None:
+        """The optimum of what fits well."""
         found = self._best(self._well, self.orders)
         if found is None and () not in self.orders and not self.wish.n_gpu_layers:
-            found = self._best(self._well, ((),))
-        return found or self._best(self._tight, self.orders) or self._least()
+            return self._best(self._well, ((),))
+        return found
 
     @property
     def is_stepped_down(self) -> bool:
@@ -102,46 +77,26 @@ class Search:
         found = self._best(self._tight, self.orders)
         return found is not None and self._best(self._any_margin, self.orders) != found
 
-    def at(self, n_ctx: int) -> Search:
-        """The same search with this context."""
-        other = copy.copy(self)
-        other.choices = Choices(self.facts, replace(self.wish, n_ctx=n_ctx), self._ubatch)
-        other._made, other._fastest = {}, {}
-        return other
+    def fastest(self, fit: Fit) -> tuple[float, float]:
+        """Tokens a second written and read by the fastest plan that fits so well.
 
-    def point(self, rung: Rung, n_ctx: int, layout: Layout, least: Fit = "no") -> Point | None:
-        """This very choice, or None where it fits less well than `least`."""
+        With the least context: unlike the optimum's own, this never falls with more memory.
+        """
+        least, rung = self.choices.least, self.choices.rungs[-1]
+        points = (
+            self.point(rung, least, layout, fit)
+            for order in self.orders
+            for family in (self._family(order, rung),)
+            for places in self._places(family)
+            for layout in places(family, least)
+        )
+        found = [point for point in points if point is not None]
+        best = max(found, key=lambda point: point.tokens_per_second, default=None) or self.best()
+        layout = best.layout
         whole = layout.first == 0 and not layout.n_cpu_moe
-        chosen, shape = self._of(rung, n_ctx, whole or self.streams(layout.devices))
-        mode = self._load_mode(whole, layout)
-        fit, margin_bytes, short_bytes = self._fit(layout, shape, mode)
-        if FITS.index(fit) < FITS.index(least):
-            return None
-        speed = self.timing.tokens_per_second(layout, chosen)
-        key = Key(
-            fit=FITS.index(fit),
-            has_margin=margin_bytes >= LEAST_MARGIN_BYTES,
-            pace=pace_of(speed, self.wish.least_tokens_per_second),
-            has_context=n_ctx >= self.choices.usual,
-            on_devices=whole and self._is_worth(layout.devices),
-            n_ctx=n_ctx,
-            is_f16=rung.is_f16,
-            speed=speed_step(speed),
-            few_devices=-len(layout.devices),
-            n_ubatch=chosen.n_ubatch,
-            n_seq_max=rung.n_seq_max,
-            exact_speed=speed,
-        )
-        counts = [end - start for _, start, end in layout.segments()]
-        configuration = replace(
-            chosen,
-            load_mode=mode,
-            n_gpu_layers=layout.n_units - layout.first,
-            n_cpu_moe=layout.n_cpu_moe,
-            devices=tuple(self.pools[number].name for number in layout.devices),
-            tensor_split=tuple(map(float, counts)) if len(counts) > 1 else (),
-        )
-        return Point(configuration, layout, fit, margin_bytes, short_bytes, speed, key)
+        usual = self.made(self.choices.rungs[0], least, whole or self.streams(layout.devices))[0]
+        read = self.timing.expected(layout, usual).prompt_tokens_per_second
+        return best.tokens_per_second, read
 
     def _best(
         self, points: Callable[[_Family], Iterator[Point]], orders: tuple[Order, ...]
@@ -151,6 +106,8 @@ class Search:
         last = self._family((), self.choices.rungs[-1])
         orders = tuple(o for o in orders if any(points(replace(last, order=o))))
         families = [self._family(order, rung) for order in orders for rung in self.choices.rungs]
+        if points != self._well:
+            families = [self._squeezed(family) for family in families]
         families.sort(key=lambda family: family.bound, reverse=True)
         for family in families:
             if best is not None and family.bound <= best.key:
@@ -170,7 +127,7 @@ class Search:
             has_margin=True,
             pace=pace_of(fastest, self.wish.least_tokens_per_second),
             has_context=True,
-            on_devices=bool(order) and self._is_worth(order),
+            on_devices=bool(order) and self.is_worth(order) and self._may_be_whole(order),
             n_ctx=choices.wanted,
             is_f16=rung.is_f16,
             speed=speed_step(fastest),
@@ -189,14 +146,27 @@ class Search:
             layouts = [Layout((number,), (0,), 0, n_units) for number in order]
             if not order or not self.timing.is_faster(order):
                 layouts.append(Layout((), (), 0, n_units))
-            chosen, _ = self._of(rung, self.choices.least, bool(order))
+            chosen, _ = self.made(rung, self.choices.least, bool(order))
             speeds = (self.timing.tokens_per_second(layout, chosen) for layout in layouts)
             self._fastest[kind] = max(speeds)
         return self._fastest[kind]
 
-    def _is_worth(self, devices: Order) -> bool:
-        """Whether having everything there is better than the processor; chosen ones are."""
-        return self.wish.devices is not None or not self.timing.is_slower(devices)
+    def _squeezed(self, family: _Family) -> _Family:
+        """The same where nothing fits well: tightly, with the least context."""
+        least, usual = self.choices.least, self.choices.usual
+        fit = FITS.index("tight")
+        bound = family.bound._replace(fit=fit, n_ctx=least, has_context=least >= usual)
+        return replace(family, bound=bound)
+
+    def _may_be_whole(self, order: Order) -> bool:
+        """Whether everything could be on these devices, with the least that it takes."""
+        if self.wish.n_gpu_layers is not None or self.spans.pinned_experts:
+            return True
+        if order not in self._whole:
+            shape = self.made(self.choices.rungs[-1], self.choices.least, True)[1]
+            layout = self.spans.reach(order, shape, 0)
+            self._whole[order] = layout is not None and layout.first == 0
+        return self._whole[order]
 
     def _well(self, family: _Family) -> Iterator[Point]:
         if not family.order:
@@ -274,9 +244,8 @@ class Search:
         """Some of it on devices, as much as fits there well."""
         shape = self._shape(family, n_ctx, whole=False)
         if self.timing.is_faster(family.order):
-            simple = self.timing.likes_layers(family.order)
-            layouts = self.spans.shared if simple else self.spans.shorter
-            yield from layouts(family.order, shape)
+            turns = self._turns.setdefault(family.order, self.timing.turns(family.order))
+            yield from self.spans.shared(family.order, shape, turns)
         elif () not in self.orders or not self._all_share_main(family.order):
             # Slower than the processor, in its own memory: a part of it there is never better.
             yield from self.spans.shorter(family.order, shape)
@@ -312,51 +281,4 @@ class Search:
         return min(found, key=lambda point: point.short_bytes)
 
     def _shape(self, family: _Family, n_ctx: int, *, whole: bool) -> Shape:
-        return self._of(family.rung, n_ctx, whole or self.streams(family.order))[1]
-
-    def _of(self, rung: Rung, n_ctx: int, on_devices: bool) -> tuple[Configuration, Shape]:
-        """The configuration without its places, and its shape; kept, as many points share it."""
-        made = self._made.get((rung, n_ctx, on_devices))
-        if made is None:
-            chosen = self.choices.configuration(n_ctx, rung, on_devices=on_devices)
-            made = self._made[rung, n_ctx, on_devices] = (chosen, self.ledger.shape(chosen))
-        return made
-
-    def streams(self, devices: Order) -> bool:
-        """Whether a prompt is computed by a card even where weights are in main memory: it fetches
-        them for every step, and no small step makes it stop sooner."""
-        return bool(devices) and not self.pools[devices[-1]].shares_main
-
-    def _fit(self, layout: Layout, shape: Shape, mode: LoadMode) -> tuple[Fit, int, int]:
-        """The worst of all memories, what main memory has to spare, and what is lacking."""
-        pools, ledger = self.pools, self.ledger
-        main = ledger.main_need(layout, shape, mode).total_bytes
-        worst, short = len(FITS) - 1, 0
-        for number, start, end in layout.segments():
-            need = ledger.device_bytes(number, (start, end), layout.n_cpu_moe, shape)
-            worst = min(worst, FITS.index(pools[number].fit_of(need)))
-            short += max(0, need - pools[number].budget_bytes)
-            if pools[number].shares_main:
-                main += need
-        worst = min(worst, FITS.index(pools[0].fit_of(main)))
-        margin = pools[0].free_bytes - main
-        return FITS[worst], margin, short + max(0, -margin)
-
-    def _load_mode(self, whole: bool, layout: Layout) -> LoadMode:
-        """Mapped, unless so much is stored anew that it would be held twice.
-
-        What goes to cards alone is read where main memory has no room for the file beside it.
-        """
-        if self.wish.load_mode is not None:
-            return self.wish.load_mode
-        if whole:
-            shares = any(self.pools[number].shares_main for number in layout.devices)
-            tight = self.facts.file_bytes > self.pools[0].budget_bytes
-            return "none" if tight and not shares else "mmap"
-        return "none" if self._repacked else "mmap"
-
-    def _is_repacked(self) -> bool:
-        share = self.dry_run.repacked_share if self.dry_run is not None else None
-        if share is None:
-            return is_repacked(self.facts, self.pools[0])
-        return share >= _REPACKED_SHARE
+        return self.made(family.rung, n_ctx, whole or self.streams(family.order))[1]

@@ -66,29 +66,35 @@ class Spans:
             end = start
         return self._layout(order, tuple(starts), n_cpu_moe)
 
-    def shared(self, order: Order, shape: Shape) -> Iterator[Layout]:
-        """What fits without everything being on devices, with as many layers there as fit.
+    def shared(
+        self, order: Order, shape: Shape, turns: tuple[int, ...] | None = None
+    ) -> Iterator[Layout]:
+        """What fits without everything being on devices, with as many layers there as fit, and
+        with fewer where a layer without its experts is better in main memory (`turns`).
 
         On one device more experts in main memory are worth it only for more layers; on several
         also for another share between them.
         """
+        counts = range(self._n_layers, -1, -1)
         if self._pinned is not None:
-            found = self.reach(order, shape, self._pinned, 0 if self._pinned else 1)
-            if found is not None:
-                yield found
-            return
+            counts = range(self._pinned, self._pinned + 1)
         reaches: dict[tuple[int, ...], Layout] = {}
-        for n_cpu_moe in range(self._n_layers, -1, -1):
+        for n_cpu_moe in counts:
             found = self.reach(order, shape, n_cpu_moe, 0 if n_cpu_moe else 1)
             if found is None:
                 break
             reaches[found.starts] = found
             if n_cpu_moe <= found.first:
                 break  # no expert is left apart: fewer change nothing
+            for lowest in () if turns is None else (*turns, n_cpu_moe):
+                if found.first < lowest <= n_cpu_moe:
+                    fewer = self.reach(order, shape, n_cpu_moe, lowest)
+                    if fewer is not None:
+                        reaches[fewer.starts] = fewer
         yield from reaches.values()
 
     def shorter(self, order: Order, shape: Shape) -> Iterator[Layout]:
-        """The same and every layout with fewer layers on devices: where fewer can be faster."""
+        """The same and every layout with fewer layers on devices: for devices that are slow."""
         for found in self.shared(order, shape):
             yield found
             for lowest in range(found.first + 1, self._n_units):

@@ -164,17 +164,24 @@ class Timing:
             for number in numbers
         )
 
-    def likes_layers(self, numbers: tuple[int, ...]) -> bool:
-        """Whether a layer is better on these devices even where its experts are not there."""
+    def turns(self, numbers: tuple[int, ...]) -> tuple[int, ...] | None:
+        """Layers from which on it is better, or worse, to have a layer on these devices while
+        its experts are in main memory; None where it is better for all."""
         if not self._experts[-1]:
-            return True
-        gain_s = self._weight_s[0] - max(self._weight_s[number] for number in numbers)
-        dense = (
-            (self._active[layer + 1] - self._active[layer])
-            - (self._experts[layer + 1] - self._experts[layer])
-            for layer in range(self._facts.n_layers)
-        )
-        return min(dense) * gain_s >= 2 * _HOP_S
+            return None
+        found: set[int] = set()
+        is_ever_worse = False
+        for number in numbers:
+            gain_s = self._weight_s[0] - self._weight_s[number]
+            dense = (
+                (self._active[layer + 1] - self._active[layer])
+                - (self._experts[layer + 1] - self._experts[layer])
+                for layer in range(self._facts.n_layers)
+            )
+            is_better = [n_bytes * gain_s >= 2 * _HOP_S for n_bytes in dense]
+            is_ever_worse = is_ever_worse or not all(is_better)
+            found |= {at for at in range(1, len(is_better)) if is_better[at] != is_better[at - 1]}
+        return tuple(sorted(found)) if is_ever_worse else None
 
     def _corrected(self, speed: float, layout: Layout, kind: str) -> float:
         residual = self.residual(layout)
