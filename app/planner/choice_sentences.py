@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from app.foundation.units import bytes_text, rate_text
 
-_AS_FAST: Final = 1.15
+_AS_FAST: Final = 1.25
 """Speeds within this factor are called about the same."""
 
 

@@ -100,6 +100,7 @@ def _kld(quant: str, imatrix: bool) -> float:
     name = quant.upper().removeprefix("UD-")
     if name not in _KLD:
         # Q4_K_XL, Q4_K_L: a larger mix of the same base type is no worse than its M.
-        name = name.removesuffix("_XL").removesuffix("_L") + "_M"
+        base = name.removesuffix("_XL").removesuffix("_L")
+        name = base if base in _KLD else f"{base}_M"
     with_matrix, without = _KLD.get(name, (_UNKNOWN_KLD, _UNKNOWN_KLD))
     return with_matrix if imatrix else without
