@@ -25,7 +25,7 @@ from app.gguf.facts import ModelFacts, facts_of
 from app.gguf.header import Header
 from app.gguf.split import read_model
 from app.hardware.probe import memory, power, probe
-from app.hardware.profile import MachineProfile, Power, Unknown
+from app.hardware.profile import MachineProfile, Power, Unknown, known
 from app.inference.learning import FILE, Learning
 from app.inference.placement import Placement
 from app.inference.prediction import prediction_of
@@ -99,16 +99,20 @@ class Planning:
         self._find = find
         self._count = count
         self._lock = threading.Lock()
+        # Apart, because the window asks for terms while children probe the machine.
+        self._probing = threading.Lock()
         self._machine: MachineProfile | None = None
         self._machine_since_s = 0.0
         self._runs: dict[Hashable, DryRun | LoadFailed] = {}
 
-    def machine(self) -> MachineProfile:
+    def machine(self, *, for_load: bool = False) -> MachineProfile:
         """This machine; its free memory and its power are those of this moment. May take a
-        second."""
-        with self._lock:
+        second, and many the first time. What is free on cards may be some seconds old, but not
+        `for_load`: another model may have been there until now."""
+        with self._probing:
             now_s = time.monotonic()
-            if self._machine is None or now_s - self._machine_since_s > MACHINE_S:
+            is_old = self._machine is None or now_s - self._machine_since_s > MACHINE_S
+            if self._machine is None or is_old or (for_load and _has_cards(self._machine)):
                 self._machine = self._find(self._profile.root, None)
                 self._machine_since_s = now_s
             else:
@@ -146,8 +150,7 @@ class Planning:
 
     def threads_now(self) -> Threads:
         """The threads to compute with under the present power, where none are pinned."""
-        with self._lock:
-            found = self._machine
+        found = self._machine
         if found is None:
             return threads_for(self.machine())
         return threads_for(self._powered(dataclasses.replace(found, power=power())))
@@ -167,7 +170,7 @@ class Planning:
             cpu_only = self._cpu_only("small")
             plan = plan_for(machine, facts, wish, cpu_only=cpu_only)
         else:
-            machine = machine_under(self.machine(), rung)
+            machine = machine_under(self.machine(for_load=True), rung)
             cpu_only = self._cpu_only(None)
             plan, run = self._counted(
                 path, facts, wish, machine, refuse=True, cancellation=cancellation
@@ -328,6 +331,11 @@ def is_small(facts: ModelFacts, wish: Wish) -> bool:
     """Whether the file is placed by formula on the processor, where nobody wants otherwise."""
     free = wish.n_gpu_layers is None and wish.devices is None
     return facts.file_bytes <= SMALL_BYTES and free
+
+
+def _has_cards(machine: MachineProfile) -> bool:
+    """Whether something beside main memory may be taken."""
+    return any(device.kind in ("gpu", "igpu") for device in known(machine.devices, ()))
 
 
 def _as_planned(plan: Plan) -> Wish:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from app.engine.messages import LoadCancelled, LoadSettings
 from app.foundation.cancellation import Cancellation
 from app.foundation.errors import (
+    ChildFailed,
     HearthError,
     LoadFailed,
     ModelFileInvalid,
@@ -20,7 +22,7 @@ from app.foundation.errors import (
 )
 from app.foundation.paths import Profile, open_profile
 from app.gguf.reader import read_header
-from app.hardware.profile import Power
+from app.hardware.profile import MachineProfile, Power
 from app.inference import planning as module
 from app.inference.planning import Planning, count_memory
 from app.inference.preflight import Preflight
@@ -361,3 +363,47 @@ def test_what_was_learnt_is_held_against_the_plan_without_it(
     assert again.memory[0].said_bytes == first.memory[0].raw_bytes + 200 * MIB
     assert again.speed("generated").raw == pytest.approx(first.speed("generated").raw, rel=0.02)
     assert again.speed("generated").said == pytest.approx(first.speed("generated").raw / 2, rel=0.1)
+
+
+def test_terms_are_told_while_the_machine_is_probed(
+    profile: Profile, pins: SettingsFile, tmp_path: Path
+) -> None:
+    """The window asks for them between two frames; a driver may take a minute to answer."""
+    began, told = threading.Event(), threading.Event()
+
+    def find(*_: object) -> MachineProfile:
+        began.set()
+        assert told.wait(30)
+        return machine()
+
+    planning = Planning(profile, pins, find=find)
+    probing = threading.Thread(target=planning.machine)
+    probing.start()
+    assert began.wait(30)
+    asking = threading.Thread(
+        target=lambda: (planning.terms(tmp_path), planning.step_down(tmp_path, Rung(2048))),
+        daemon=True,
+    )
+    asking.start()
+    asking.join(10)
+    was_told = not asking.is_alive()
+    told.set()
+    probing.join()
+    assert was_told
+
+
+def test_a_load_counts_what_is_free_on_cards_now(
+    profile: Profile, pins: SettingsFile, monkeypatch: pytest.MonkeyPatch, tiny_models: Path
+) -> None:
+    """The model before was on the card when the page of models was looked at."""
+    monkeypatch.setattr(module, "SMALL_BYTES", 0)
+    path, free_gib = make("llama", tiny_models).resolve(), [0.2, 11.0]
+    planning = Planning(
+        profile,
+        pins,
+        find=lambda *_: machine(cards=(card(free_gib.pop(0), 12),)),
+        count=lambda *_: (_ for _ in ()).throw(ChildFailed("No count.", "", "")),
+    )
+    planning.machine()
+    placement = planning.place(path, read_header(path))
+    assert placement.settings.n_gpu_layers > 0
