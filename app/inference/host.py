@@ -335,7 +335,7 @@ class ModelHost:
             if engine.snapshot().model is not None:
                 engine.unload().result()
             is_own = ref.is_built_in and self._built_in.is_genuine()
-            model, placement = self._loader.load(
+            model, placement, terms = self._loader.load(
                 engine,
                 path,
                 header,
@@ -347,9 +347,8 @@ class ModelHost:
         finally:
             with self._changed:
                 self._loading = False
-        # A load that left too little was made again with less: on other terms.
-        identity = replace(wanted, terms=self._placing.terms(path))
-        return _Loaded(ref, identity, model, placement, is_own)
+        # A load that left too little was made again with less, or settings changed meanwhile.
+        return _Loaded(ref, replace(wanted, terms=terms), model, placement, is_own)
 
     def _await_leases(self, cancellation: Cancellation, on_progress: OnProgress) -> None:
         with self._changed:

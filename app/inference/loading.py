@@ -7,7 +7,7 @@ again where too little memory is left. Knows no leases.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -35,10 +35,11 @@ _log = logging.getLogger(__name__)
 
 
 class InMemory(NamedTuple):
-    """The model, and how it was placed."""
+    """The model, how it was placed, and the terms that this holds for."""
 
     model: LoadedModel
     placement: Placement
+    terms: Hashable
 
 
 class Loader:
@@ -70,6 +71,7 @@ class Loader:
         for rung in range(MAX_RUNGS + 1):
             if rung == 0:
                 on_progress(None, "Finding the best settings for this computer")
+            terms = self._placing.terms(path)
             placement = self._placing.place(path, header, cancellation)
             check_memory(path, placement, anyway)
             _check(cancellation)
@@ -85,12 +87,15 @@ class Loader:
             _check(cancellation)
             self._aftermath.begins(placement)
             model = self._loaded(engine, settings, on_progress, cancellation)
+            is_current = self._placing.terms(path) == terms
             words = self._aftermath.loaded(placement, _free_bytes(engine, settings))
+            if is_current:
+                terms = self._placing.terms(path)  # stepped down, which holds for this load
             if words is None or anyway or rung == MAX_RUNGS:
                 break
             on_progress(None, words)
             engine.unload().result()
-        return InMemory(model, replace(placement, settings=settings))
+        return InMemory(model, replace(placement, settings=settings), terms)
 
     def _loaded(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,7 @@ from app.inference.advice import Advice, Adviser
 from app.inference.aftermath import MeasuredAftermath
 from app.inference.host import ModelHost
 from app.inference.loading import MAX_RUNGS
+from app.inference.placement import Placement
 from app.inference.planning import Planning
 from app.inference.preflight import Preflight
 from app.inference.pressure import PressureWatcher
@@ -205,3 +207,20 @@ def test_another_runtime_variant_module_or_driver_is_another_trial(
         monkeypatch.setenv(name, value)
         seen.add(house.preflight.fingerprint(settings))
     assert len(seen) == 5
+
+
+def test_what_is_set_during_a_load_counts_from_the_next_request(
+    house: House, settings: SettingsFile, model: Path
+) -> None:
+    place = house.planning.place
+
+    def slowly(*about: Any) -> Placement:
+        placement = place(*about)
+        settings.set(schema.CONTEXT, 1024)
+        return placement
+
+    house.planning.place = slowly  # type: ignore[method-assign]
+    assert house.acquired(model)[0].n_ctx == 8192
+    assert not house.host.is_loaded(ModelRef(str(model)))
+    assert house.acquired(model)[0].n_ctx == 1024
+    assert house.host.is_loaded(ModelRef(str(model)))
