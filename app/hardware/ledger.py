@@ -6,6 +6,7 @@ are not tried again for the same runtime and driver. Losing the file only costs 
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import dataclasses
 import json
@@ -84,6 +85,8 @@ class Ledger:
         self._entries: dict[Key, Entry] = {}
         self._looked_at: set[Key] = set()
         self._is_ours = False  # the file could not be written: memory holds what is true
+        self._open: dict[Key, Entry | None] = {}  # intents, and what was known before each
+        self._is_closed = False
 
     def get(self, key: Key) -> Entry | None:
         """How the last try of this ended, if there was one."""
@@ -111,17 +114,35 @@ class Ledger:
         attempt = Attempt()
         with self._lock:
             before = self._read().get(key)
-            self._put(Entry(key, "trying", since_s=time.time(), process=_this_process()))
+            if not self._is_closed:
+                if not self._open:
+                    atexit.register(self.close)
+                self._open[key] = before
+                self._put(Entry(key, "trying", since_s=time.time(), process=_this_process()))
         try:
             yield attempt
         finally:
             with self._lock:
-                if attempt.outcome is not None:
+                self._open.pop(key, None)
+                if not self._open:
+                    atexit.unregister(self.close)
+                if self._is_closed:
+                    pass  # what ends with the process proves nothing
+                elif attempt.outcome is not None:
                     self._put(
                         Entry(key, attempt.outcome, attempt.why, time.time(), dict(attempt.found))
                     )
                 else:
                     self._put(before, remove=key)
+
+    def close(self) -> None:
+        """An orderly end has begun: whatever is being tried on other threads ends with it, and
+        that is no death. Nothing is written any more."""
+        atexit.unregister(self.close)
+        with self._lock:
+            for key, before in self._open.items():
+                self._put(before, remove=key)
+            self._is_closed = True
 
     def note(self, key: Key, found: Mapping[str, Any]) -> None:
         """Keep a result that came without risk."""
@@ -168,6 +189,8 @@ class Ledger:
         return {entry.key: entry for entry in entries}
 
     def _write(self, entries: dict[Key, Entry]) -> None:
+        if self._is_closed:
+            return
         newest = dict(list(entries.items())[-_KEPT:])
         self._entries = newest
         text = json.dumps(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -126,3 +128,39 @@ def test_two_threads_lose_nothing(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert len(ledger.entries()) == 20
+
+
+ENDS_WHILE_TRYING = """
+import sys, threading
+from pathlib import Path
+from app.hardware.ledger import Key, Ledger
+
+ledger, began = Ledger(Path(sys.argv[1])), threading.Event()
+
+def try_it():
+    with ledger.trying(Key("module", "vulkan", "runtime", "driver")) as attempt:
+        began.set()
+        threading.Event().wait()
+
+threading.Thread(target=try_it, daemon=True).start()
+began.wait()
+"""
+
+
+def test_closing_hearth_while_something_is_tried_is_no_death(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", ENDS_WHILE_TRYING, str(tmp_path)]
+    subprocess.run(command, check=True, timeout=60)
+    assert Ledger(tmp_path).get(MODULE) is None
+    Ledger(tmp_path).note(MODULE, {"devices": [1]})
+    subprocess.run(command, check=True, timeout=60)
+    entry = Ledger(tmp_path).get(MODULE)
+    assert entry is not None
+    assert (entry.outcome, entry.found) == ("good", {"devices": [1]})
+
+
+def test_after_the_end_began_nothing_is_written(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    with ledger.trying(MODULE) as attempt:
+        ledger.close()
+        attempt.bad("died", "its process was ended with ours")
+    assert Ledger(tmp_path).get(MODULE) is None
