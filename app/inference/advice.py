@@ -21,13 +21,15 @@ _log = logging.getLogger(__name__)
 class Advice:
     """A sentence, why, and the one thing to do about it ("" where there is nothing to do).
 
-    `path` is the model's file, so that old advice is not followed for another model.
+    `path` is the model's file, so that old advice is not followed for another model. `pool` is
+    the memory that is short.
     """
 
     title: str
     detail: str
     deed: Deed = ""
     path: str = ""
+    pool: str = ""
 
 
 Listener = Callable[[Advice], None]

@@ -153,7 +153,7 @@ def _advice(state: Moment, plan: Plan, path: str, pool: str, free: Mapping[str, 
         "": "",
     }[deed]
     detail = f"{bytes_text(left)} are left, and {plan.model} holds {bytes_text(held)}. {offer}"
-    return Advice(title, detail, deed, path)
+    return Advice(title, detail, deed, path, pool)
 
 
 class PressureWatcher:
@@ -221,9 +221,8 @@ class PressureWatcher:
         if advice.deed == "smaller_context":
             why = "The context is smaller, because other programs needed memory."
             return rung_below(plan, MAIN, why)
-        devices = [share.pool.name for share in plan.memory[1:]]
         why = "Less is put on the graphics card, because another program needed it."
-        return rung_below(plan, devices[-1], why) if devices else None
+        return rung_below(plan, advice.pool, why) if advice.pool else None
 
     def _watch(self) -> None:
         while not self._closed.wait(self._look_s):

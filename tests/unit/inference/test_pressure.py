@@ -22,6 +22,7 @@ from app.inference.rungs import MAIN, Rung
 from app.planner.threads import Threads
 from app.protocol.generation import Failed, Finished, Sink, Timings, Usage
 from app.protocol.model_ref import ModelRef
+from tests.fixtures.machines import card, machine
 from tests.fixtures.plans import PATH, placed, plan_8b, plan_on_card
 
 GIB, MIB = 1 << 30, 1 << 20
@@ -271,9 +272,22 @@ def test_old_advice_is_not_followed_for_another_model(watched: Watched) -> None:
 
 def test_less_on_a_card(watched: Watched) -> None:
     watched.house.held = placed(plan_on_card(n_ctx=4096))
-    watched.watcher.follow(Advice("", "", "less_on_card", PATH)).result(5)
+    watched.watcher.follow(Advice("", "", "less_on_card", PATH, "CUDA0")).result(5)
     ((_, rung),) = watched.house.rungs
     assert dict(rung.set_aside)["CUDA0"] > 0
+
+
+def test_of_two_cards_the_one_that_is_short_gives(watched: Watched) -> None:
+    cards = (card(3.5, 4), card(3.5, 4, name="CUDA1"))
+    placement = placed(plan_8b(machine(24, 32, cards=cards), n_ctx=4096))
+    assert {share.pool.name for share in placement.plan.memory} == {MAIN, "CUDA0", "CUDA1"}
+    watched.house.held, judge = placement, Judge()
+    for number, free in enumerate([2 * GIB, 50 * MIB, 40 * MIB]):
+        told = judge.look(5.0 * number, CALM, placement, {"CUDA0": free, "CUDA1": GIB})
+    assert told is not None
+    watched.watcher.follow(told).result(5)
+    ((_, rung),) = watched.house.rungs
+    assert set(dict(rung.set_aside)) == {"CUDA0"}
 
 
 @pytest.mark.parametrize(
