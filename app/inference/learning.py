@@ -94,13 +94,15 @@ class Learning:
         self._lock = threading.Lock()
         self._state: _State | None = None
         self._learnt: Learnt | None = None
+        self._stamp: tuple[int, int] | None = None
         self._notice: HearthError | None = None
 
     def learnt(self) -> Learnt:
         """What the planner takes into account."""
         with self._lock:
+            loads = self._known().loads
             if self._learnt is None:
-                self._learnt = _residuals(self._known().loads.values())
+                self._learnt = _residuals(loads.values())
             return self._learnt
 
     def records(self) -> tuple[LoadRecord, ...]:
@@ -161,9 +163,11 @@ class Learning:
             self._write()
 
     def _known(self) -> _State:
-        """Hold the lock."""
-        if self._state is None:
-            self._state = _State()
+        """Hold the lock. Another process may have written meanwhile: a command beside the
+        window."""
+        stamp = _stamp(self._path)
+        if self._state is None or (stamp is not None and stamp != self._stamp):
+            self._state, self._learnt, self._stamp = self._state or _State(), None, stamp
             try:
                 self._state = _read(self._path)
             except FileNotFoundError:
@@ -187,8 +191,18 @@ class Learning:
         }
         try:
             write_atomically(self._path, json.dumps(document).encode("utf-8"))
+            self._stamp = _stamp(self._path)
         except OSError as error:
             _log.warning("what was learnt is not kept: %s", error)
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """What changes when the file is written anew; None where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns
 
 
 def _noted(

@@ -200,3 +200,18 @@ def test_a_disk_that_cannot_be_written_costs_only_the_memory_of_it(
     path.mkdir()
     learning.answered(predicted(plan_8b()), {"generated": 7.0})
     assert len(learning.records()) == 1
+
+
+def test_a_command_beside_the_window_takes_nothing_away(path: Path) -> None:
+    window, command = Learning(path), Learning(path)
+    window.answered(predicted(plan_8b(n_ctx=2048)), {"generated": 7.0})
+    command.answered(predicted(plan_8b(n_ctx=4096)), {"generated": 6.0})
+    window.step_down("/a", Rung(4096))
+    command.step_down("/b", Rung(2048))
+    window.answered(predicted(plan_8b(n_ctx=8192)), {"generated": 5.0})
+    for learning in (window, command, Learning(path)):
+        assert {record.n_ctx for record in learning.records()} == {2048, 4096, 8192}
+        assert (learning.rung("/a"), learning.rung("/b")) == (Rung(4096), Rung(2048))
+        residual = learning.learnt().of("CPU", "", "llama")
+        assert residual is not None
+        assert residual.n_samples == 3
