@@ -29,6 +29,7 @@ _POLL_S = 0.05
 _GRACE_S = 2.0
 _MAX_LINE_BYTES = 64 * 1024 * 1024
 _STDERR_LINES = 40
+_KILLED = 9
 
 
 class ChildDied(ChildFailed):
@@ -153,10 +154,18 @@ class _Child:
             status = self._process.wait(grace_s)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            status = self._process.wait()
+            status = self._ended()
         for thread in self._threads:
             thread.join(_GRACE_S)
         return status
+
+    def _ended(self) -> int:
+        """The status of a process that was killed. One that a driver holds inside the system
+        ends when the driver lets go: nobody waits for that."""
+        try:
+            return self._process.wait(_GRACE_S)
+        except subprocess.TimeoutExpired:
+            return -_KILLED
 
     def _died(self, verdict: Verdict | None) -> ChildDied:
         status = self.close(0.0 if verdict is not None else _GRACE_S)

@@ -213,3 +213,23 @@ def test_a_child_does_not_outlive_who_asked(tmp_path: Path) -> None:
         assert json.loads(child.stdout.readline()) == {"answer": {}}
         child.stdin.close()
         assert child.wait(30) == 0
+
+
+def test_a_child_that_cannot_be_ended_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A driver that hangs inside the system keeps its process, whatever signal is sent."""
+    monkeypatch.setattr(children, "_GRACE_S", 0.1)
+    asleep = [sys.executable, "-c", "import time; time.sleep(30)"]
+    monkeypatch.setattr(children, "command_for", lambda name: asleep)
+    end = subprocess.Popen.kill
+    held: list[subprocess.Popen[bytes]] = []
+
+    def kill_in_vain(process: subprocess.Popen[bytes]) -> None:
+        held.append(process)
+
+    monkeypatch.setattr(subprocess.Popen, "kill", kill_in_vain)
+    with pytest.raises(ChildDied) as caught:
+        run_child("body", {}, deadline_s=0.1)
+    assert caught.value.verdict == "timeout"
+    assert held[0].poll() is None
+    end(held[0])
+    held[0].wait()
