@@ -7,6 +7,7 @@ several processes may write the same file. Bounded: the oldest lines go, and the
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import threading
@@ -74,13 +75,15 @@ class Connections:
         return next((_count(line.get("dropped")) for line in self._lines()[:1]), 0)
 
     def _append(self, fields: dict[str, Any]) -> None:
-        line = json.dumps(fields, ensure_ascii=True).encode("ascii") + b"\n"
+        # A line of its own even after one that a full disk or a killed process cut off.
+        line = b"\n" + json.dumps(fields, ensure_ascii=True).encode("ascii") + b"\n"
         with self._lock:
             try:
                 flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
                 descriptor = os.open(self._path, flags, 0o600)
                 try:
-                    os.write(descriptor, line)
+                    if os.write(descriptor, line) < len(line):
+                        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                     is_full = os.fstat(descriptor).st_size > MOST_BYTES
                 finally:
                     os.close(descriptor)

@@ -63,3 +63,12 @@ def test_damaged_lines_are_left_out(tmp_path: Path) -> None:
     assert [entry.host for entry in Connections(path).all()] == ["example.org"]
     assert Connections(path).n_dropped() == 0
     assert Connections(tmp_path / "none").all() == ()
+
+
+def test_a_line_that_was_cut_off_hides_no_later_connection(tmp_path: Path) -> None:
+    path = tmp_path / "connections.jsonl"
+    Connections(path).begin("one.example", "a test").end("200")
+    path.write_bytes(path.read_bytes()[:-20])
+    Connections(path).begin("two.example", "a test").end("200")
+    found = [(entry.host, entry.outcome) for entry in Connections(path).all()]
+    assert found == [("one.example", CUT_OFF), ("two.example", "200")]
