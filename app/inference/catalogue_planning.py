@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from app.engine.messages import LoadCancelled
 from app.foundation.cancellation import Cancellation
 from app.foundation.errors import HearthError, LoadFailed, ModelUnsupported
 from app.gguf.check import check_model
@@ -228,6 +229,8 @@ class _Work:
         try:
             with skeleton(header, folder) as path:
                 plan = self._agreed(step, path)
+        except LoadCancelled:
+            raise
         except LoadFailed as error:
             why = f"llama.cpp refuses this file: {error.detail or error.title}"
             plan = dataclasses.replace(noted(step.plan, why), fits="no", alternatives=())

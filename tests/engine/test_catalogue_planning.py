@@ -15,6 +15,8 @@ from app.bootstrap.reach import ENDPOINT, Network
 from app.bootstrap.runtime import Runtime
 from app.cli import main as cli
 from app.cli.output import DONE, FAILED, WRONG_USE
+from app.engine.messages import LoadCancelled
+from app.foundation.cancellation import Cancellation
 from app.foundation.errors import ModelFileInvalid
 from app.foundation.paths import open_profile
 from app.inference.catalogue_planning import CataloguePlanning, Subject, candidates, subject_of
@@ -322,3 +324,16 @@ def test_a_mirror_that_may_not_be_asked_is_said(
     code, error = run(runtime, capsys, "plan", "qwen3.5-4b")
     assert code == WRONG_USE
     assert ENDPOINT in error["error"]["title"]
+
+
+def test_a_stop_is_no_verdict_on_the_model(
+    planning: CataloguePlanning, far: FarEnd, tiny_models: Path
+) -> None:
+    path = make("llama", tiny_models)
+    far.files["/some/repo/resolve/main/tiny-Q8_0.gguf"] = path.read_bytes()
+    stopped = Cancellation()
+    stopped.cancel()
+    with pytest.raises(LoadCancelled):
+        list(
+            planning.steps(Subject(Place("some/repo", "tiny-Q8_0.gguf"), ""), cancellation=stopped)
+        )
