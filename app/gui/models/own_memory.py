@@ -38,4 +38,8 @@ def _freed(device: Device, needs: dict[str, Need]) -> Device:
     if need is None or device.kind == "cpu":
         return device
     free = min(device.total_bytes, device.free_bytes + need.total_bytes)
-    return dataclasses.replace(device, free_bytes=free)
+    others = device.used_by_others_bytes
+    if isinstance(others, int):
+        # The probe asks in a process of its own, to which this one is another.
+        others = max(0, others - need.total_bytes)
+    return dataclasses.replace(device, free_bytes=free, used_by_others_bytes=others)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from PySide6.QtCore import QLocale
 from PySide6.QtWidgets import QApplication
@@ -21,6 +23,9 @@ from app.gui.models.words import (
 from app.planner.plan import Wish, plan_for
 from app.planner.pools import MAIN
 from app.planner.reading import reading_words
+from tests.fixtures.machines import card
+from tests.fixtures.machines import machine as machine_of
+from tests.fixtures.plans import plan_8b
 from tests.gui.models.conftest import MACHINES, saved
 
 pytestmark = pytest.mark.usefixtures("qapp")
@@ -101,3 +106,15 @@ def test_the_memory_of_the_model_in_use_counts_as_free(qapp: QApplication) -> No
     assert isinstance(machine.memory.available_bytes, int)
     gained = freed.memory.available_bytes - machine.memory.available_bytes
     assert 0 <= gained <= taken[MAIN]
+
+
+def test_a_model_on_a_card_is_planned_as_if_it_were_not_there() -> None:
+    """A driver counts what this process holds as taken by others."""
+    empty = machine_of(24, 32, cards=(card(7.8, 8),))
+    plan = plan_8b(empty)
+    assert isinstance(empty.devices, tuple)
+    (device,) = empty.devices
+    free = device.free_bytes - plan.memory[1].need.total_bytes
+    taken = replace(device, free_bytes=free, used_by_others_bytes=device.total_bytes - free)
+    again = plan_8b(without(replace(empty, devices=(taken,)), plan))
+    assert again.configuration == plan.configuration
