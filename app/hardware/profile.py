@@ -24,6 +24,7 @@ class Unknown:
     reason: str
 
 
+_MOST: Final = 1 << 64
 NOT_MEASURED: Final = Unknown("it was not measured")
 NOT_SAVED: Final = Unknown("not in this saved probe")
 
@@ -213,6 +214,14 @@ def _optional(convert: Callable[[Any], T]) -> Callable[[Any], T | None]:
     return lambda value: None if value is None else convert(value)
 
 
+def _whole(value: Any) -> int:
+    """Wrapped and absurd numbers of drivers are facts; what no 64 bits hold was made up."""
+    number = int(value)
+    if abs(number) > _MOST:
+        raise ValueError(f"a number of {len(str(number))} digits")
+    return number
+
+
 def _finite(value: Any) -> float:
     number = float(value)
     if not math.isfinite(number):
@@ -236,41 +245,41 @@ def _texts(saved: Any) -> tuple[str, ...]:
 
 _PROCESSOR = {
     "model": str,
-    "logical_cores": int,
-    "physical_cores": int,
-    "performance_cores": int,
-    "usable_cores": int,
+    "logical_cores": _whole,
+    "physical_cores": _whole,
+    "performance_cores": _whole,
+    "usable_cores": _whole,
     "quota_cores": _optional(_finite),
     "instruction_sets": _texts,
 }
 _PROCESSOR_LATER = {
-    "efficiency_cores": (int, NOT_SAVED),
+    "efficiency_cores": (_whole, NOT_SAVED),
     "variant": (str, NOT_SAVED),
     "core_flops": (_finite, NOT_SAVED),
 }
-_MEMORY = {"total_bytes": int, "available_bytes": int, "limit_bytes": _optional(int)}
+_MEMORY = {"total_bytes": _whole, "available_bytes": _whole, "limit_bytes": _optional(_whole)}
 _MEMORY_LATER = {"bandwidth_bytes_per_s": (_finite, NOT_SAVED), "is_unified": (_truth, False)}
 _DEVICE = {
     "name": str,
     "description": str,
     "kind": str,
     "backend": str,
-    "total_bytes": int,
-    "free_bytes": int,
+    "total_bytes": _whole,
+    "free_bytes": _whole,
 }
 _DEVICE_LATER = {
     "id": (str, ""),
     "driver": (str, NOT_SAVED),
     "module": (str, ""),
     "has_display": (_truth, NOT_SAVED),
-    "used_by_others_bytes": (int, NOT_SAVED),
+    "used_by_others_bytes": (_whole, NOT_SAVED),
     "bandwidth_bytes_per_s": (_finite, NOT_SAVED),
     "flops": (_finite, NOT_SAVED),
     "verdict": (str, "unverified"),
 }
-_DISK = {"total_bytes": int, "free_bytes": int}
+_DISK = {"total_bytes": _whole, "free_bytes": _whole}
 _DISK_LATER = {"read_bytes_per_s": (_finite, NOT_SAVED)}
-_POWER = {"source": str, "battery_percent": _optional(int)}
+_POWER = {"source": str, "battery_percent": _optional(_whole)}
 
 
 def _words(fact: Any, text: Callable[[Any], str] = str) -> str:

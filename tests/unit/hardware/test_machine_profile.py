@@ -140,6 +140,8 @@ def test_the_probe_of_this_machine_is_the_same_when_read_back(tmp_path: Path) ->
         lambda saved: saved.update(processor=None),
         lambda saved: saved.update(disk=[1, 2]),
         lambda saved: saved["memory"].update(available_bytes=float("inf")),
+        lambda saved: saved["memory"].update(total_bytes=10**400),
+        lambda saved: saved["memory"].update(limit_bytes=-(10**400)),
         lambda saved: saved["processor"].update(quota_cores=float("inf")),
         lambda saved: saved["processor"].update(quota_cores=float("nan")),
         lambda saved: saved["processor"].update(core_flops="fast"),
