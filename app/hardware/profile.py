@@ -24,7 +24,7 @@ class Unknown:
     reason: str
 
 
-_MOST: Final = 1 << 64
+_MOST: Final = 1 << 128
 NOT_MEASURED: Final = Unknown("it was not measured")
 NOT_SAVED: Final = Unknown("not in this saved probe")
 
@@ -215,7 +215,7 @@ def _optional(convert: Callable[[Any], T]) -> Callable[[Any], T | None]:
 
 
 def _whole(value: Any) -> int:
-    """Wrapped and absurd numbers of drivers are facts; what no 64 bits hold was made up."""
+    """Absurd numbers are a plan's to judge, as long as it can calculate with them."""
     number = int(value)
     if abs(number) > _MOST:
         raise ValueError(f"a number of {len(str(number))} digits")
