@@ -75,6 +75,7 @@ class Planner(Protocol):
 class Judge:
     """What a row of looks means. Pure; one for one watcher."""
 
+    _placement: Placement | None = None
     _path: str = ""
     _n_short: int = 0
     _told_s: float | None = None
@@ -88,9 +89,12 @@ class Judge:
         plan, path = placement.plan, placement.settings.path
         if not isinstance(plan, Plan):
             return None
+        if placement is not self._placement:  # loaded anew, be it the same file with less
+            self._placement, self._n_short, self._free_at_first = placement, 0, {}
+        # An engine that is busy says nothing at first.
+        self._free_at_first = {**free, **self._free_at_first}
         if path != self._path:
-            self._path, self._n_short, self._free_at_first = path, 0, dict(free)
-            self._told_s, self._eased = None, True
+            self._path, self._told_s, self._eased = path, None, True
         short = self._short_of(state, plan, free)
         if short is None:
             self._n_short, self._eased = 0, True

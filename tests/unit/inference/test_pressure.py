@@ -94,6 +94,27 @@ def test_a_card_that_another_program_takes_is_noticed() -> None:
     assert looks == [None] * 5
 
 
+def test_what_a_card_had_free_is_counted_from_the_last_load() -> None:
+    judge, whole, less = Judge(), placed(plan_on_card()), placed(plan_on_card(n_gpu_layers=20))
+    looks = [
+        judge.look(5.0 * number, CALM, whole, {"CUDA0": free})
+        for number, free in enumerate([300 * MIB, 30 * MIB, 30 * MIB])
+    ]
+    assert looks[-1] is not None
+    looks = [
+        judge.look(2 * AGAIN_S + 5.0 * number, CALM, less, {"CUDA0": free})
+        for number, free in enumerate([2 * GIB, 100 * MIB, 100 * MIB])
+    ]
+    assert looks[-1] is not None
+
+
+def test_a_card_that_did_not_answer_at_first_is_watched_all_the_same() -> None:
+    judge, placement = Judge(), placed(plan_on_card())
+    answers = [{}, {"CUDA0": 2 * GIB}, {}, {"CUDA0": 50 * MIB}, {"CUDA0": 50 * MIB}]
+    looks = [judge.look(5.0 * n, CALM, placement, free) for n, free in enumerate(answers)]
+    assert looks[-1] is not None
+
+
 def test_a_placement_without_a_plan_is_let_be() -> None:
     assert judged([(0, SHORT), (5, SHORT)], Placement(placed(plan_8b()).settings)) == []
 
