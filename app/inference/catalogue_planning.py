@@ -133,15 +133,19 @@ class CataloguePlanning:
         wish: Wish | None = None,
         *,
         machine: MachineProfile | None = None,
+        here: MachineProfile | None = None,
         cancellation: Cancellation | None = None,
     ) -> Iterator[Step]:
         """Better and better plans, each as soon as it is there; the last says why no further.
 
-        Another machine's is calculated, not counted: llama.cpp counts for the one it runs on.
+        `here` is this computer as it is to be counted, where that is not as it is now. Another
+        machine's is calculated, not counted: llama.cpp counts for the one it runs on.
         Raises what reading the header raises where the catalogue knows nothing either.
         """
-        here, wish = self._terms(wish, machine)
-        work = _Work(here, wish, self._known(machine), cancellation, is_here=machine is None)
+        present, wish = self._terms(wish, machine or here)
+        if machine is None and here is not None:
+            wish = wish.over(self._planning.wish())
+        work = _Work(present, wish, self._known(machine), cancellation, is_here=machine is None)
         facts, header, is_exact = _from_catalogue(subject)
         if facts is not None:
             yield work.calculated(facts, "catalogue")
@@ -164,9 +168,10 @@ class CataloguePlanning:
         wish: Wish | None = None,
         *,
         machine: MachineProfile | None = None,
+        here: MachineProfile | None = None,
     ) -> Step:
         """The best plan that can be made now."""
-        *_, last = self.steps(subject, wish, machine=machine)
+        *_, last = self.steps(subject, wish, machine=machine, here=here)
         return last
 
     def _offline(self, work: _Work, facts: ModelFacts, header: Header | None, why: str) -> Step:

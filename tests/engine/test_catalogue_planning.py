@@ -337,3 +337,14 @@ def test_a_stop_is_no_verdict_on_the_model(
         list(
             planning.steps(Subject(Place("some/repo", "tiny-Q8_0.gguf"), ""), cancellation=stopped)
         )
+
+
+def test_this_computer_may_be_counted_as_it_will_be(
+    planning: CataloguePlanning, far: FarEnd, tiny_models: Path
+) -> None:
+    """As the page of models does, for which the model in use is not there."""
+    far.files["/some/repo/resolve/main/tiny-Q8_0.gguf"] = make("llama", tiny_models).read_bytes()
+    last = planning.plan(Subject(Place("some/repo", "tiny-Q8_0.gguf"), ""), here=machine(7, 9))
+    assert last.stage == "counted"
+    assert last.plan.is_counted
+    assert last.plan.memory[0].pool.free_bytes == 7 << 30

@@ -156,7 +156,7 @@ class Desk:
         assert self._services.reaching is not None
         subject = subject_of(*variant.entry)
         with self._services.reaching() as reaching:
-            last = reaching.plan(subject, self._wish(variant, pins))
+            last = reaching.plan(subject, self._wish(variant, pins), here=self.machine())
         return Reached(dataclasses.replace(variant, facts=last.facts), last.plan, last.held_up)
 
     def measured(self, model: Model) -> LoadRecord | None:
