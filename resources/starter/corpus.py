@@ -16,6 +16,21 @@ from pathlib import Path
 FOLDER = Path(__file__).resolve().parent / "corpus"
 OUT_OF_SCOPE = "out-of-scope"
 
+_ABOUT_PROGRAMS = (
+    "price", "licence", "systems", "version", "rename-chat", "delete-chat", "undo-delete",
+    "search-chats", "send-message", "edit-message", "copy-message", "chat-folders", "attachments",
+    "settings-page", "theme", "text-size", "accessibility", "interface-language", "sidebar",
+    "shortcuts", "quit", "privacy", "telemetry", "account", "data-location", "backup",
+    "delete-all-data", "works-offline", "updates", "window-not-open", "crash-recovery", "logs",
+    "report-bug", "slow", "battery", "token", "context-what",
+)  # fmt: skip
+"""Topics that people also ask about other programs: there, they are out of scope."""
+_ELSEWHERE = 0.16
+"""The part of the questions out of scope that are such."""
+_SYSTEMS = ("Windows", "Android", "iOS")
+_OURS = re.compile(
+    r"\b(hearth|this app|the app|this program|the program|this software|this application)\b"
+)
 _CHOICE = re.compile(r"\[([^\]]*)\]")
 _SLOT = re.compile(r"\{(\w+)\}")
 
@@ -106,10 +121,25 @@ class Questions:
 
     def draw(self, topic: str) -> str:
         """One phrasing of a question about `topic`, with a person's manner of writing."""
+        if topic == OUT_OF_SCOPE and self._rng.random() < _ELSEWHERE:
+            return self._spoken(self._elsewhere())
+        return self._spoken(self._filled(topic))
+
+    def _elsewhere(self) -> str:
+        """A question about another program, in the words of one about this."""
+        rng = self._rng
+        text = self._filled(rng.choice(_ABOUT_PROGRAMS))
+        app = rng.choice([app for app in self._words["app"] if app not in _SYSTEMS])
+        if _OURS.search(text.lower()):
+            return _OURS.sub(app, text.lower())
+        return f"{text} {rng.choice(('in', 'in', 'on', 'with', 'of', 'for'))} {app}"
+
+    def _filled(self, topic: str) -> str:
+        """A pattern with its choices and slots filled."""
         pattern = self._rng.choice(self._patterns[topic])
         text = _CHOICE.sub(lambda m: self._rng.choice(m.group(1).split("|")), pattern)
         text = _SLOT.sub(lambda m: self._rng.choice(self._words[m.group(1)]), text)
-        return self._spoken(" ".join(text.split()))
+        return " ".join(text.split())
 
     def _spoken(self, text: str) -> str:
         rng = self._rng
@@ -220,7 +250,7 @@ class Conversations:
 
     def _next_topic(self, turns: list[Turn]) -> str:
         rng = self._rng
-        if rng.random() < 0.24:
+        if rng.random() < 0.3:
             return OUT_OF_SCOPE
         follow_ups = self._topics[turns[-1].topic].follow_ups if turns else ()
         if follow_ups and rng.random() < 0.35:
