@@ -102,7 +102,7 @@ def test_a_driver_that_dies_while_computing_is_rejected(
 ) -> None:
     dead, well = devices(probed(cuda=word, vulkan="good"))
     assert dead.verdict.startswith("rejected: it ")
-    assert "multiplying" in dead.verdict
+    assert dead.verdict.endswith("while answering")  # answers come before products
     assert well.verdict == "verified"
     assert choice(ledger, place()) == Choice("native", ("vulkan",))
 
