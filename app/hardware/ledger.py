@@ -1,7 +1,8 @@
 """What was tried on this machine, and how it ended: `state/hardware.json`.
 
-An intent is on disk before a risky step; one whose process is gone says what ended it. Bad ends
-are not tried again for the same runtime and driver. Losing the file only costs trying again.
+An intent is on disk before a risky step; one whose process is gone says what may have ended it,
+and twice in a row what did. Bad ends are not tried again for the same runtime and driver. Losing
+the file only costs trying again.
 """
 
 from __future__ import annotations
@@ -28,9 +29,10 @@ _CLOCK_SLACK_S = 2.0
 """By how much the system's answers to when a process began may differ."""
 
 Kind = Literal["runtime", "variant", "module", "device", "choice", "disk"]
-Outcome = Literal["good", "died", "hung", "rejected", "failed", "trying"]
+Outcome = Literal["good", "died", "hung", "rejected", "failed", "interrupted", "trying"]
 BAD: Final = frozenset({"died", "hung", "rejected", "failed"})
 _KINDS = frozenset(get_args(Kind))
+_OUTCOMES = frozenset(get_args(Outcome))
 
 _log = logging.getLogger(__name__)
 
@@ -47,7 +49,10 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One thing that was tried. `since_s` is the time of day, in seconds since 1970."""
+    """One thing that was tried. `since_s` is the time of day, in seconds since 1970.
+
+    `is_again` marks an intent whose last one was interrupted.
+    """
 
     key: Key
     outcome: Outcome
@@ -55,10 +60,16 @@ class Entry:
     since_s: float = 0.0
     found: Mapping[str, Any] = field(default_factory=dict)
     process: tuple[int, float] = (0, 0.0)
+    is_again: bool = False
 
     @property
     def is_bad(self) -> bool:
         return self.outcome in BAD
+
+    @property
+    def is_open(self) -> bool:
+        """Whether no try of it has come to an end."""
+        return self.outcome in ("trying", "interrupted")
 
 
 class Attempt:
@@ -118,7 +129,7 @@ class Ledger:
                 if not self._open:
                     atexit.register(self.close)
                 self._open[key] = before
-                self._put(Entry(key, "trying", since_s=time.time(), process=_this_process()))
+                self._put(_intent(key, before))
         try:
             yield attempt
         finally:
@@ -207,7 +218,7 @@ class Ledger:
 
 def _entry(saved: Mapping[str, Any]) -> Entry:
     key = saved["key"]
-    if key["kind"] not in _KINDS or saved["outcome"] not in {*BAD, "good", "trying"}:
+    if key["kind"] not in _KINDS or saved["outcome"] not in _OUTCOMES:
         raise ValueError("an unknown kind or outcome")
     pid, began_s = saved["process"]
     return Entry(
@@ -217,14 +228,23 @@ def _entry(saved: Mapping[str, Any]) -> Entry:
         float(saved["since_s"]),
         dict(saved["found"]),
         (int(pid), float(began_s)),
+        saved.get("is_again") is True,
     )
 
 
+def _intent(key: Key, before: Entry | None) -> Entry:
+    is_again = before is not None and before.outcome == "interrupted"
+    return Entry(key, "trying", since_s=time.time(), process=_this_process(), is_again=is_again)
+
+
 def _judged(entry: Entry) -> Entry:
-    """An intent whose process is gone is a death: of Hearth, or of the whole computer."""
+    """An intent whose process is gone may be a death, of Hearth or of the whole computer; or
+    somebody ended Hearth just then, which hardly happens twice in a row."""
     if entry.outcome != "trying" or _is_alive(entry.process):
         return entry
-    why = "Hearth or the computer ended while it was being tried"
+    if not entry.is_again:
+        return dataclasses.replace(entry, outcome="interrupted")
+    why = "Hearth or the computer ended twice while it was being tried"
     return dataclasses.replace(entry, outcome="died", why=why)
 
 

@@ -242,11 +242,11 @@ class Stages:
             return device
         key = device_key(self._place, device)
         entry = self._ledger.get(key)
-        if entry is None or entry.outcome == "trying" or (anew and not entry.is_bad):
+        if entry is None or entry.is_open or (anew and not entry.is_bad):
             with self._ledger.trying(key) as attempt:
                 self._compare(attempt, device, variant, is_software)
             entry = self._ledger.get(key)
-        if entry is None or entry.outcome == "trying":
+        if entry is None or entry.is_open:
             return device
         if entry.is_bad:
             return dataclasses.replace(device, verdict=f"rejected: {entry.why}")

@@ -164,3 +164,36 @@ def test_after_the_end_began_nothing_is_written(tmp_path: Path) -> None:
         ledger.close()
         attempt.bad("died", "its process was ended with ours")
     assert Ledger(tmp_path).get(MODULE) is None
+
+
+def test_an_end_from_outside_is_tried_again_and_the_second_in_a_row_is_a_death(
+    tmp_path: Path,
+) -> None:
+    for outcomes in (["interrupted"], ["interrupted", "died"]):
+        for outcome in outcomes:
+            orphan(tmp_path)
+            entry = Ledger(tmp_path).get(MODULE)
+            assert entry is not None
+            assert (entry.outcome, entry.is_bad) == (outcome, outcome == "died")
+        with Ledger(tmp_path).trying(MODULE) as attempt:
+            attempt.good({"devices": [1]})
+
+
+def test_ending_in_order_does_not_make_an_interruption_good(tmp_path: Path) -> None:
+    orphan(tmp_path)
+    with Ledger(tmp_path).trying(MODULE):
+        pass
+    orphan(tmp_path)
+    entry = Ledger(tmp_path).get(MODULE)
+    assert entry is not None
+    assert entry.outcome == "died"
+
+
+def orphan(folder: Path) -> None:
+    """Kill a process while it tries the module."""
+    source = ENDS_WHILE_TRYING + "print(flush=True)\nthreading.Event().wait()\n"
+    child = subprocess.Popen([sys.executable, "-c", source, str(folder)], stdout=subprocess.PIPE)
+    with child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        child.kill()

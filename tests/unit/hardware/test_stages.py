@@ -367,16 +367,28 @@ def test_the_systems_facts_about_cards_are_added(script: Script, ledger: Ledger)
     assert device.used_by_others_bytes == 1 << 30
 
 
-@pytest.mark.parametrize("is_killed", [True, False])
-def test_a_step_that_took_hearth_with_it_is_not_tried_again(
-    tmp_path: Path, script: Script, asked: Callable[[], list[str]], is_killed: bool
+@pytest.mark.parametrize("kills", [0, 1, 2])
+def test_a_step_that_took_hearth_with_it_twice_is_not_tried_again(
+    tmp_path: Path, script: Script, asked: Callable[[], list[str]], kills: int
 ) -> None:
     with_cards(script, module_cuda={"devices": []}, module_vulkan={"devices": []})
+    ledger, key = Ledger(tmp_path), Key("module", "cuda", "runtime 1", "driver 1")
+    for _ in range(max(1, kills)):
+        end_while_trying(ledger, tmp_path, key, is_killed=kills > 0)
+    find(ledger)
+    assert ("module cuda" in asked()) is (kills < 2)
+    entry = ledger.get(key)
+    assert entry is not None
+    assert entry.outcome == ("died" if kills == 2 else "good")
+
+
+def end_while_trying(ledger: Ledger, folder: Path, key: Key, *, is_killed: bool) -> None:
+    """Another process that ends while it tries the module: killed, or in order."""
     body = f"""
 import sys, time
 from pathlib import Path
 from app.hardware.ledger import Key, Ledger
-with Ledger(Path({str(tmp_path)!r})).trying(Key("module", "cuda", "runtime 1", "driver 1")):
+with Ledger(Path({str(folder)!r})).trying({key!r}):
     print("trying", flush=True)
     {"time.sleep(60)" if is_killed else "sys.exit()"}
 """
@@ -385,16 +397,9 @@ with Ledger(Path({str(tmp_path)!r})).trying(Key("module", "cuda", "runtime 1", "
     ) as process:
         assert process.stdout is not None
         process.stdout.readline()
-        ledger = Ledger(tmp_path)
-        key = Key("module", "cuda", "runtime 1", "driver 1")
         if is_killed:
             seen = ledger.get(key)
             assert seen is not None
             assert seen.outcome == "trying"  # by one that lives: nothing is wrong yet
             process.send_signal(signal.SIGKILL)
         process.wait(30)
-    find(ledger)
-    assert ("module cuda" in asked()) is not is_killed
-    entry = ledger.get(key)
-    assert entry is not None
-    assert entry.outcome == ("died" if is_killed else "good")
