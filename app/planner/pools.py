@@ -145,24 +145,31 @@ def main_reserve(total_bytes: int) -> int:
 
 def _main_pool(machine: MachineProfile) -> Pool:
     memory = machine.memory
-    said = known(memory.total_bytes, 0)
-    total = max(0, said) if said < _ABSURD_BYTES else 0
-    is_known = not isinstance(memory.available_bytes, Unknown) and said < _ABSURD_BYTES
-    if memory.limit_bytes is not None:
-        limit = max(0, known(memory.limit_bytes, total))
+    said, limit = _sound(memory.total_bytes), _sound(memory.limit_bytes)
+    total = said or 0
+    if limit is not None:
         total = min(total or limit, limit)
     # Half of the memory is the usual state of a computer that does not say.
     free = max(0, min(known(memory.available_bytes, total // 2), total))
-    reserve = main_reserve(total)
+    # What was said to be nothing hides nothing.
+    is_nothing = not total and (said is not None or limit is not None)
+    is_known = said is not None and not isinstance(memory.available_bytes, Unknown)
     return Pool(
         MAIN,
         free,
         total,
-        reserve,
+        main_reserve(total),
         repacked_bits=_repacked_bits(machine),
-        is_known=is_known and not isinstance(memory.total_bytes, Unknown),
+        is_known=is_known or is_nothing,
         backend=MAIN,
     )
+
+
+def _sound(n_bytes: int | Unknown | None) -> int | None:
+    """An amount that can be, at least 0; None where none was said, or an absurd one."""
+    if not isinstance(n_bytes, int) or n_bytes >= _ABSURD_BYTES:
+        return None
+    return max(0, n_bytes)
 
 
 def _device_pool(device: Device, main: Pool, residual: Residual | None, unified: bool) -> Pool:

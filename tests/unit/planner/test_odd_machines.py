@@ -159,6 +159,8 @@ def test_a_hidden_amount_is_taken_for_half_and_never_fits_well() -> None:
         {"available_bytes": 0},
         {"available_bytes": -5},
         {"limit_bytes": 0},
+        {"limit_bytes": 0, "available_bytes": LOST},
+        {"limit_bytes": -1, "total_bytes": LOST},
         {"limit_bytes": 64 * MIB},
     ],
 )
@@ -166,6 +168,22 @@ def test_no_memory_is_a_refusal_with_a_remedy(changes: dict[str, Any]) -> None:
     plan = plan_for(with_memory(**changes), llama_8b())
     assert plan.fits == "no"
     assert "closing other programs" in "\n".join(plan.lines())
+
+
+@pytest.mark.parametrize("total", [0, -1])
+def test_a_total_of_nothing_is_no_hidden_amount(total: int) -> None:
+    plan = plan_for(with_memory(total_bytes=total, available_bytes=LOST), llama_8b())
+    assert plan.fits == "no"
+
+
+@pytest.mark.parametrize("total", [0, LOST])
+def test_an_absurd_limit_limits_nothing(total: int | Unknown) -> None:
+    for available in (LOST, 1 << 45):
+        changes = {"total_bytes": total, "available_bytes": available}
+        without = pools_of(with_memory(**changes))[0]
+        (with_limit,) = pools_of(with_memory(**changes, limit_bytes=1 << 63))
+        assert with_limit == without
+    assert plan_for(with_memory(total_bytes=0, limit_bytes=1 << 63), llama_8b()).fits == "no"
 
 
 def one_card(**changes: Any) -> MachineProfile:
