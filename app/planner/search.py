@@ -259,12 +259,12 @@ class Search(Points):
         first = 0 if pinned < 0 else n_units - min(pinned, n_units)
         experts = self.spans.pinned_experts
         shape = self._shape(family, n_ctx, whole=first == 0 and not experts)
-        yield self.spans.pinned(family.order, shape, first, experts or 0)
+        yield from self.spans.pinned(family.order, shape, first, experts or 0)
         if experts is None:
             shape = self._shape(family, n_ctx, whole=False)
             for is_tight in (False, True):
                 least = self.spans.fewest_experts(family.order, shape, first, is_tight=is_tight)
-                yield self.spans.pinned(family.order, shape, first, least)
+                yield from self.spans.pinned(family.order, shape, first, least)
 
     def _least(self) -> Point:
         """Nothing fits: the choice that falls shortest of fitting."""

@@ -45,8 +45,28 @@ class Spans:
     ) -> Layout | None:
         """As many units as fit, but none below `lowest`; None where a device holds nothing.
 
-        The last device is filled first: it holds the output. One unit is left to each other.
+        The last device is filled first: it holds the output. One unit is left to each other; if
+        that one is too large for it, a smaller one behind.
         """
+        while True:
+            starts, failed = self._filled(order, shape, n_cpu_moe, lowest, is_tight=is_tight)
+            if failed is None:
+                return self._layout(order, starts, n_cpu_moe)
+            place, unit = failed
+            size = self._unit_bytes(unit, n_cpu_moe)
+            rest = range(unit + 1, self._n_units - len(order) + place + 1)
+            if place == len(order) - 1:
+                return None
+            smaller = (next_ for next_ in rest if self._unit_bytes(next_, n_cpu_moe) < size)
+            found = next(smaller, None)
+            if found is None:
+                return None
+            lowest = found - place
+
+    def _filled(
+        self, order: Order, shape: Shape, n_cpu_moe: int, lowest: int, *, is_tight: bool
+    ) -> tuple[tuple[int, ...], tuple[int, int] | None]:
+        """Where each device starts, or the place in the order and the unit that failed."""
         starts: list[int] = []
         end = self._n_units
         for place, number in reversed(list(enumerate(order))):
@@ -61,10 +81,16 @@ class Spans:
 
             start = _lowest(lowest + place, end, fits)
             if start >= end:
-                return None
+                return (), (place, end - 1)
             starts.insert(0, start)
             end = start
-        return self._layout(order, tuple(starts), n_cpu_moe)
+        return tuple(starts), None
+
+    def _unit_bytes(self, unit: int, n_cpu_moe: int) -> int:
+        weights = self._ledger.weights[unit + 1] - self._ledger.weights[unit]
+        if unit < n_cpu_moe:
+            weights -= self._ledger.experts[unit + 1] - self._ledger.experts[unit]
+        return weights
 
     def shared(
         self, order: Order, shape: Shape, turns: tuple[int, ...] | None = None
@@ -81,6 +107,8 @@ class Spans:
         reaches: dict[tuple[int, ...], Layout] = {}
         for n_cpu_moe in counts:
             found = self.reach(order, shape, n_cpu_moe, 0 if n_cpu_moe else 1)
+            if found is None and len(order) > 1:
+                continue
             if found is None:
                 break
             reaches[found.starts] = found
@@ -102,17 +130,18 @@ class Spans:
                 if fewer is not None:
                     yield fewer
 
-    def pinned(self, order: Order, shape: Shape, first: int, n_cpu_moe: int) -> Layout:
-        """From `first` on everything on devices, whether it fits or not."""
+    def pinned(self, order: Order, shape: Shape, first: int, n_cpu_moe: int) -> Iterator[Layout]:
+        """From `first` on everything on devices: as it fits well, as it fits at all, and as
+        llama.cpp would share it."""
         for is_tight in (False, True):
             found = self.reach(order, shape, n_cpu_moe, first, is_tight=is_tight)
             if found is not None and found.first == first:
-                return found
+                yield found
         names = tuple(self._ledger.pools[number].name for number in order)
         asked = Configuration(
             0, n_gpu_layers=self._n_units - first, devices=names, n_cpu_moe=n_cpu_moe
         )
-        return layout_of(asked, self._ledger.pools, self._n_layers)
+        yield layout_of(asked, self._ledger.pools, self._n_layers)
 
     def fewest_experts(self, order: Order, shape: Shape, first: int, *, is_tight: bool) -> int:
         """The fewest layers with their experts in main memory so that the rest fits; all of
