@@ -57,8 +57,14 @@ class LateAftermath:
     def begins(self, placement: Placement) -> None:
         self._aftermath().begins(placement)
 
-    def loaded(self, placement: Placement, free_bytes: Mapping[str, int]) -> str | None:
-        return self._aftermath().loaded(placement, free_bytes)
+    def loaded(
+        self,
+        placement: Placement,
+        free_bytes: Mapping[str, int],
+        *,
+        may_step_down: bool = True,
+    ) -> str | None:
+        return self._aftermath().loaded(placement, free_bytes, may_step_down=may_step_down)
 
     def answered(self, placement: Placement, event: Finished, *, undisturbed: bool) -> None:
         self._aftermath().answered(placement, event, undisturbed=undisturbed)

@@ -90,7 +90,13 @@ class MeasuredAftermath:
         with self._lock:
             self._held_before = held
 
-    def loaded(self, placement: Placement, free_bytes: Mapping[str, int]) -> str | None:
+    def loaded(
+        self,
+        placement: Placement,
+        free_bytes: Mapping[str, int],
+        *,
+        may_step_down: bool = True,
+    ) -> str | None:
         plan, prediction = placement.plan, placement.prediction
         if not isinstance(plan, Plan) or prediction is None:
             return None
@@ -103,6 +109,8 @@ class MeasuredAftermath:
             off = abs(taken - prediction.memory[0].raw_bytes)
             if off > max(_NOISE_BYTES, _NOISE_SHARE * prediction.memory[0].raw_bytes):
                 self._learning.loaded(prediction, {MAIN: taken})
+        if not may_step_down:
+            return None  # a person who was warned wants it as it is
         return self._judged(placement, plan, self._margins(placement.settings, plan, free_bytes))
 
     def answered(self, placement: Placement, event: Finished, *, undisturbed: bool) -> None:
@@ -153,8 +161,7 @@ class MeasuredAftermath:
             self._adviser.tell(
                 Advice(
                     "There is very little memory left.",
-                    f"With this model only {left} of {where} are left, and what is pinned for "
-                    "it is not changed. Close other programs, or pin a smaller context.",
+                    f"With this model only {left} of {where} are left, and {_kept(placement)}",
                     path=placement.settings.path,
                 )
             )
@@ -194,3 +201,11 @@ class MeasuredAftermath:
 
 
 _KINDS = ("prompt", "generated")
+
+
+def _kept(placement: Placement) -> str:
+    if placement.pinned:
+        return (
+            "what is pinned for it is not changed. Close other programs, or pin a smaller context."
+        )
+    return "it cannot do with less. Close other programs, or choose a smaller model."

@@ -88,10 +88,11 @@ class Loader:
             self._aftermath.begins(placement)
             model = self._loaded(engine, settings, on_progress, cancellation)
             is_current = self._placing.terms(path) == terms
-            words = self._aftermath.loaded(placement, _free_bytes(engine, settings))
+            free = _free_bytes(engine, settings)
+            words = self._aftermath.loaded(placement, free, may_step_down=not anyway)
             if is_current:
                 terms = self._placing.terms(path)  # stepped down, which holds for this load
-            if words is None or anyway or rung == MAX_RUNGS:
+            if words is None or rung == MAX_RUNGS:
                 break
             on_progress(None, words)
             engine.unload().result()

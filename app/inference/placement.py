@@ -83,11 +83,17 @@ class Aftermath(Protocol):
         """The real load begins now."""
         ...
 
-    def loaded(self, placement: Placement, free_bytes: Mapping[str, int]) -> str | None:
+    def loaded(
+        self,
+        placement: Placement,
+        free_bytes: Mapping[str, int],
+        *,
+        may_step_down: bool = True,
+    ) -> str | None:
         """The real load is done; `free_bytes` are those of devices, by their drivers.
 
-        A sentence if too little is left: the next placement of the file takes less, and the
-        model is to be loaded again."""
+        A sentence if too little is left and there `may_step_down`: the next placement of the
+        file takes less, and the model is to be loaded again."""
         ...
 
     def answered(self, placement: Placement, event: Finished, *, undisturbed: bool) -> None:
@@ -105,7 +111,13 @@ class NoAftermath:
     def begins(self, placement: Placement) -> None:
         return None
 
-    def loaded(self, placement: Placement, free_bytes: Mapping[str, int]) -> str | None:
+    def loaded(
+        self,
+        placement: Placement,
+        free_bytes: Mapping[str, int],
+        *,
+        may_step_down: bool = True,
+    ) -> str | None:
         return None
 
     def answered(self, placement: Placement, event: Finished, *, undisturbed: bool) -> None:

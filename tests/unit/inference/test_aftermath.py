@@ -12,7 +12,7 @@ from app.inference.advice import Advice, Adviser
 from app.inference.aftermath import MeasuredAftermath
 from app.inference.learning import Learning
 from app.inference.placement import Placement
-from app.inference.rungs import MAIN, Rung
+from app.inference.rungs import LEAST_CONTEXT, MAIN, Rung
 from app.protocol.generation import Finished, Timings, Usage
 from tests.fixtures.plans import PATH, placed, plan_8b, plan_on_card
 
@@ -48,10 +48,12 @@ class After:
             held=lambda: self.held,
         )
 
-    def loaded(self, placement: Placement, took: int = 0, **free: int) -> str | None:
+    def loaded(
+        self, placement: Placement, took: int = 0, *, may_step_down: bool = True, **free: int
+    ) -> str | None:
         self.aftermath.begins(placement)
         self.held += took
-        return self.aftermath.loaded(placement, free)
+        return self.aftermath.loaded(placement, free, may_step_down=may_step_down)
 
     def answered(
         self, placement: Placement, speed: float, n_written: int = 200, *, alone: bool = True
@@ -113,6 +115,21 @@ def test_what_is_pinned_is_said_instead(after: After) -> None:
     assert advice.deed == ""
     assert advice.title
     assert "pinned" in advice.detail
+
+
+def test_what_cannot_be_less_is_not_called_pinned(after: After) -> None:
+    after.available = 0
+    assert after.loaded(placed(plan_8b(n_ctx_wanted=LEAST_CONTEXT))) is None
+    (advice,) = after.told
+    assert "pin" not in advice.detail
+    assert "smaller model" in advice.detail
+
+
+def test_what_the_person_wanted_anyway_is_loaded_so_again(after: After) -> None:
+    after.available = 0
+    assert after.loaded(placed(plan_8b()), may_step_down=False) is None
+    assert after.steps.taken == []
+    assert after.told == []
 
 
 def test_memory_that_is_not_known_is_not_judged(after: After) -> None:
