@@ -29,6 +29,9 @@ class LatePlacing:
     def terms(self, path: Path) -> Hashable:
         return self._planning().terms(path)
 
+    def step_up(self, path: Path) -> None:
+        self._planning().step_up(path)
+
     def place(self, path: Path, header: Header, cancellation: Cancellation) -> Placement:
         return self._planning().place(path, header, cancellation)
 

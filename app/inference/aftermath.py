@@ -34,7 +34,7 @@ _NOISE_SHARE = 0.05
 
 
 class Stepping(Protocol):
-    """Takes something from the plans of a model until Hearth ends (`Planning`)."""
+    """Takes something from the plans of a model for a while (`Planning`)."""
 
     def step_down(self, path: Path, rung: Rung) -> None: ...
 

@@ -20,7 +20,7 @@ from typing import Any, Final
 from app.foundation.errors import HearthError, StorageError
 from app.foundation.units import MIB
 from app.inference.prediction import Prediction
-from app.inference.rungs import MAIN, Rung, both
+from app.inference.rungs import KEPT_S, MAIN, Rung, both
 from app.planner.learnt import Learnt, Residual
 from app.settings.file import write_atomically
 
@@ -81,7 +81,8 @@ class _State:
     """What the file holds."""
 
     loads: dict[str, LoadRecord] = field(default_factory=dict)
-    rungs: dict[str, Rung] = field(default_factory=dict)
+    rungs: dict[str, tuple[Rung, float]] = field(default_factory=dict)
+    """With when there was stepped down last, in seconds since 1970."""
 
 
 class Learning:
@@ -119,17 +120,18 @@ class Learning:
             return notice
 
     def rung(self, path: str) -> Rung | None:
-        """What plans for this model file have to do without from now on."""
+        """What plans for this model file have to do without for the time being."""
         with self._lock:
-            return self._known().rungs.get(path)
+            return self._rung(path)
 
     def step_down(self, path: str, rung: Rung) -> None:
         """Let the next plan for this file do with less."""
         with self._lock:
-            rungs = self._known().rungs
-            lower = both(rungs.pop(path, None), rung)
+            lower = both(self._rung(path), rung)
             assert lower is not None
-            rungs[path] = lower
+            rungs = self._known().rungs
+            rungs.pop(path, None)
+            rungs[path] = lower, self._clock()
             while len(rungs) > _KEPT_RUNGS:
                 rungs.pop(next(iter(rungs)))
             self._write()
@@ -142,11 +144,10 @@ class Learning:
         """An answer was read or written at so many tokens a second ("prompt", "generated")."""
         self._note(prediction, {}, {kind: speed for kind, speed in speeds.items() if speed > 0})
 
-    def forget(self) -> None:
-        """Begin anew, as after a change of hardware."""
-        with self._lock:
-            self._state, self._learnt = _State(), None
-            self._write()
+    def _rung(self, path: str) -> Rung | None:
+        """Hold the lock."""
+        rung, since_s = self._known().rungs.get(path, (None, 0.0))
+        return rung if abs(self._clock() - since_s) < KEPT_S else None
 
     def _note(
         self, prediction: Prediction, taken: Mapping[str, float], speeds: Mapping[str, float]
@@ -187,7 +188,9 @@ class Learning:
         document = {
             "version": _VERSION,
             "loads": [asdict(record) for record in self._state.loads.values()],
-            "rungs": {path: rung.as_dict() for path, rung in self._state.rungs.items()},
+            "rungs": {
+                path: {**rung.as_dict(), "at": at} for path, (rung, at) in self._state.rungs.items()
+            },
         }
         try:
             write_atomically(self._path, json.dumps(document).encode("utf-8"))
@@ -307,7 +310,10 @@ def _read(path: Path) -> _State:
     if saved["version"] != _VERSION:
         raise ValueError(f"version {saved['version']!r}")
     loads = [_record(entry) for entry in saved["loads"][-_KEPT_LOADS:]]
-    rungs = {str(name): Rung.of(rung) for name, rung in saved["rungs"].items()}
+    rungs = {
+        str(name): (Rung.of(rung), _number(rung.get("at", 0)))
+        for name, rung in saved["rungs"].items()
+    }
     return _State({record.key: record for record in loads}, rungs)
 
 

@@ -71,6 +71,7 @@ class Loader:
         for rung in range(MAX_RUNGS + 1):
             if rung == 0:
                 on_progress(None, "Finding the best settings for this computer")
+                self._placing.step_up(path)
             terms = self._placing.terms(path)
             placement = self._placing.place(path, header, cancellation)
             check_memory(path, placement, anyway)

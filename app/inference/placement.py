@@ -55,6 +55,10 @@ class Placing(Protocol):
         anew when this changes. Looks at no file."""
         ...
 
+    def step_up(self, path: Path) -> None:
+        """A load begins: let its placement have back what was taken long ago."""
+        ...
+
     def place(self, path: Path, header: Header, cancellation: Cancellation) -> Placement:
         """The placement of a chat model under the present terms and the present free memory.
 

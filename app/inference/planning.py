@@ -29,7 +29,7 @@ from app.hardware.profile import MachineProfile, Power, Unknown, known
 from app.inference.learning import FILE, Learning
 from app.inference.placement import Placement
 from app.inference.prediction import prediction_of
-from app.inference.rungs import Rung, both, machine_under, wish_under
+from app.inference.rungs import KEPT_S, Rung, both, machine_under, wish_under
 from app.inference.wishes import MODEL_PINS, saves_power, wish_of
 from app.planner.learnt import NOTHING
 from app.planner.memory import DryRun
@@ -87,6 +87,7 @@ class Planning:
         pins: ModelPins | None = None,
         find: FindMachine = find_machine,
         count: CountMemory = count_memory,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`safe_mode` uses the processor only. What was learnt, and the pins of single models,
         are the profile's own unless given."""
@@ -94,10 +95,11 @@ class Planning:
         self._settings = settings
         self.learning = learning or Learning(profile.state / FILE)
         self.pins = pins or ModelPins(profile.root / MODEL_PINS)
-        self._rungs: dict[str, Rung] = {}
+        self._rungs: dict[str, tuple[Rung, float]] = {}
         self._safe_mode = safe_mode
         self._find = find
         self._count = count
+        self._clock = clock
         self._lock = threading.Lock()
         # Apart, because the window asks for terms while children probe the machine.
         self._probing = threading.Lock()
@@ -133,20 +135,23 @@ class Planning:
     def terms(self, path: Path) -> Hashable:
         """What a placement depends on beside the file; what was learnt waits for the next."""
         with self._lock:
-            rung = self._rungs.get(str(path))
+            rung, _ = self._rungs.get(str(path), (None, 0.0))
         return self.wish(path), rung
 
     def step_down(self, path: Path, rung: Rung) -> None:
-        """Let plans for this file do with less until Hearth ends."""
+        """Let plans for this file do with less: for a day, or until Hearth ends."""
         with self._lock:
-            lower = both(self._rungs.get(str(path)), rung)
+            before, _ = self._rungs.get(str(path), (None, 0.0))
+            lower = both(before, rung)
             assert lower is not None
-            self._rungs[str(path)] = lower
+            self._rungs[str(path)] = lower, self._clock()
 
     def step_up(self, path: Path) -> None:
-        """Take back every rung of this file: there is room again, or the person wants it."""
+        """Before a load: take back what was taken from this file long ago."""
         with self._lock:
-            self._rungs.pop(str(path), None)
+            _, since_s = self._rungs.get(str(path), (None, 0.0))
+            if self._clock() - since_s >= KEPT_S:
+                self._rungs.pop(str(path), None)
 
     def threads_now(self) -> Threads:
         """The threads to compute with under the present power, where none are pinned."""
@@ -285,7 +290,8 @@ class Planning:
     def _rung(self, path: Path) -> Rung | None:
         """What plans for this file have to do without: learnt, and until Hearth ends."""
         with self._lock:
-            return both(self.learning.rung(str(path)), self._rungs.get(str(path)))
+            own, _ = self._rungs.get(str(path), (None, 0.0))
+            return both(self.learning.rung(str(path)), own)
 
     def _powered(self, machine: MachineProfile) -> MachineProfile:
         """On mains, as far as plans go, where the person does not want to save power."""

@@ -17,6 +17,8 @@ from app.planner.plan import Plan, Wish
 
 LEAST_MARGIN_BYTES: Final = 256 * MIB
 """A pool with less than this to spare after a load is too full."""
+KEPT_S: Final = 24 * 3600
+"""So long after the last step down a new load takes what it had before: there may be room."""
 LEAST_CONTEXT: Final = 2048
 MAIN: Final = "CPU"
 _STEP = 256

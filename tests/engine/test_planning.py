@@ -26,7 +26,7 @@ from app.hardware.profile import MachineProfile, Power
 from app.inference import planning as module
 from app.inference.planning import Planning, count_memory
 from app.inference.preflight import Preflight
-from app.inference.rungs import MAIN, Rung
+from app.inference.rungs import KEPT_S, MAIN, Rung
 from app.planner.plan import Plan, Wish
 from app.settings import schema
 from app.settings.file import SettingsFile
@@ -293,8 +293,10 @@ def test_pins_of_one_model_go_before_the_settings(
 
 
 def test_a_change_of_pins_or_a_rung_changes_the_terms(
-    planning: Planning, pins: SettingsFile, tiny_models: Path
+    profile: Profile, pins: SettingsFile, tiny_models: Path
 ) -> None:
+    now_s = [5.0]
+    planning = Planning(profile, pins, clock=lambda: now_s[0])
     path = make("llama", tiny_models).resolve()
     before = planning.terms(path)
     assert planning.terms(path) == before
@@ -309,6 +311,10 @@ def test_a_change_of_pins_or_a_rung_changes_the_terms(
     assert plan.n_ctx == 4096
     assert "Because of the test." in notes(plan)
     assert "Because of the test." in notes(planning.plan_file(path))
+    planning.step_up(path)
+    assert planning.terms(path) == stepped
+    now_s[0] += KEPT_S
+    assert planning.terms(path) == stepped  # no reason to load again by itself
     planning.step_up(path)
     assert planning.terms(path) == before
     # What was learnt waits for the next plan: it is no reason to load again.

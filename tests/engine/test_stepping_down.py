@@ -23,7 +23,7 @@ from app.inference.placement import Placement
 from app.inference.planning import Planning
 from app.inference.preflight import Preflight
 from app.inference.pressure import PressureWatcher
-from app.inference.rungs import MAIN
+from app.inference.rungs import KEPT_S, MAIN
 from app.inference.service import InferenceService
 from app.metrics.recorder import Recorder
 from app.planner.plan import Plan
@@ -45,7 +45,13 @@ class House:
     def __init__(self, profile: Profile, settings: SettingsFile, folder: Path) -> None:
         self.available = [64 * GIB]
         cores = {f"{kind}_cores": 2 for kind in ("logical", "physical", "performance", "usable")}
-        self.planning = Planning(profile, settings, find=lambda *_: machine(20, 24, **cores))
+        self.now_s = 5.0
+        self.planning = Planning(
+            profile,
+            settings,
+            find=lambda *_: machine(20, 24, **cores),
+            clock=lambda: self.now_s,
+        )
         self.preflight = Preflight(profile)
         self.adviser = Adviser()
         self.aftermath = MeasuredAftermath(
@@ -121,6 +127,17 @@ def test_a_load_that_leaves_too_little_is_made_again_once_and_says_so(
     again, _, load_ms = house.acquired(model)
     assert (again.n_ctx, load_ms) == (4096, 0.0)
     assert house.host.is_loaded(ModelRef(str(model)))
+
+
+def test_a_load_on_another_day_takes_all_of_it_again(house: House, model: Path) -> None:
+    house.available = [100 * MIB, 64 * GIB]
+    assert house.acquired(model)[0].n_ctx == 4096
+    house.now_s += KEPT_S
+    assert house.acquired(model)[0].n_ctx == 4096  # it is in memory, and stays
+    house.host.unload()
+    assert house.acquired(model)[0].n_ctx == 8192
+    _, _, load_ms = house.acquired(model)
+    assert load_ms == 0.0
 
 
 def test_stepping_down_ends(house: House, model: Path) -> None:

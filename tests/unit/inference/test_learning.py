@@ -11,7 +11,7 @@ import pytest
 from app.inference import learning as module
 from app.inference.learning import Learning
 from app.inference.prediction import SpeedGuess
-from app.inference.rungs import MAIN, Rung
+from app.inference.rungs import KEPT_S, MAIN, Rung
 from app.planner.learnt import NOTHING
 from app.planner.plan import plan_for
 from tests.fixtures.machines import card, llama_8b, machine
@@ -125,8 +125,22 @@ def test_everything_is_there_after_a_restart(learning: Learning, path: Path) -> 
         "generated": 7.5,
         "prompt": None,
     }
-    again.forget()
-    assert Learning(path).records() == ()
+
+
+def test_a_day_later_a_model_may_have_all_of_it_again(path: Path) -> None:
+    now = [1e9]
+    learning = Learning(path, clock=lambda: now[0])
+    learning.step_down("/a", Rung(4096))
+    now[0] += KEPT_S - 1
+    learning.step_down("/a", Rung(8192))
+    now[0] += KEPT_S - 1
+    for known in (learning, Learning(path, clock=lambda: now[0])):
+        assert known.rung("/a") == Rung(4096)
+    now[0] += 2
+    for known in (learning, Learning(path, clock=lambda: now[0])):
+        assert known.rung("/a") is None
+    learning.step_down("/a", Rung(8192))
+    assert learning.rung("/a") == Rung(8192)
 
 
 def test_the_file_stays_bounded(
