@@ -90,8 +90,10 @@ def test_a_question_is_pending_then_stored_then_answered(
 
 
 def test_stop_shows_at_once_and_takes_the_next_question(
-    page: ChatPage, qtbot: QtBot, settled: Settled, services: GuiServices
+    page: ChatPage, qtbot: QtBot, settled: Settled, services: GuiServices, bench: Bench
 ) -> None:
+    # Room enough that a slow window never finds it filled before Stop.
+    bench.placing.n_ctx = 32768
     services.settings.set(schema.MAX_TOKENS, 0).result(DEADLINE_S)
     ask(page, qtbot, "Write without end")
     settled(lambda: len(shown(page)) == 2 and shown(page)[1][1] != "")
