@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from app.bootstrap.runtime import Runtime
 from app.foundation.errors import HearthError
-from app.inference.advice import Advice
+from app.inference.advice import Advice, Followed
 
 if TYPE_CHECKING:
     from app.inference.pressure import PressureWatcher
@@ -43,14 +43,14 @@ class Watching:
             if notice is not None:
                 runtime.adviser.tell(_advice_of(notice))
 
-    def follow(self, advice: Advice) -> Future[None]:
+    def follow(self, advice: Advice) -> Future[Followed]:
         """Do what was offered, once the present answer is written."""
         with self._lock:
             watcher = self._watcher
         if watcher is not None:
             return watcher.follow(advice)
-        done: Future[None] = Future()
-        done.set_result(None)
+        done: Future[Followed] = Future()
+        done.set_result("nothing")
         return done
 
     def close(self, deadline_s: float) -> bool:

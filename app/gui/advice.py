@@ -16,7 +16,7 @@ from app.gui.notify import Notifier
 from app.gui.services import GuiServices
 from app.gui.widgets.banner import Banner, BannerColumn
 from app.gui.widgets.toast import Notice
-from app.inference.advice import Advice
+from app.inference.advice import Advice, Followed
 
 
 class AdviceBanner(QObject):
@@ -60,11 +60,15 @@ class AdviceBanner(QObject):
 
     def _take(self, advice: Advice) -> None:
         if self._follow is not None:
-            self._bridge.watch(self._follow(advice), partial(self._followed, advice))
+            self._bridge.watch(self._follow(advice), self._followed)
 
-    def _followed(self, advice: Advice, _: None) -> None:
+    def _followed(self, what: Followed) -> None:
         self._notify.tell(
-            self.tr("The model was put away. It opens again with the next message.")
-            if advice.deed == "unload"
-            else self.tr("The model was opened again with less.")
+            {
+                "less": self.tr("The model was opened again with less."),
+                "unloaded": self.tr(
+                    "The model was put away. It opens again with the next message."
+                ),
+                "nothing": self.tr("Nothing was changed: the model is no longer open."),
+            }[what]
         )

@@ -17,7 +17,7 @@ from app.foundation.paths import Profile
 if TYPE_CHECKING:
     from app.chat.session import ChatService
     from app.conversations.repository import Repository
-    from app.inference.advice import Advice, Adviser
+    from app.inference.advice import Advice, Adviser, Followed
     from app.inference.catalogue_planning import CataloguePlanning
     from app.inference.planning import Planning
     from app.inference.service import InferenceService
@@ -83,6 +83,6 @@ class GuiServices:
     planning: Callable[[], Planning] | None = None
     reaching: Callable[[], AbstractContextManager[CataloguePlanning]] | None = None
     adviser: Adviser | None = None
-    follow_advice: Callable[[Advice], Future[None]] | None = None
+    follow_advice: Callable[[Advice], Future[Followed]] | None = None
     restore_backup: Callable[[], Future[None]] | None = None
     close_steps: list[CloseStep] = field(default_factory=list)

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Deed = Literal["", "smaller_context", "less_on_card", "unload"]
+Followed = Literal["less", "unloaded", "nothing"]
+"""What came of following: opened again with less, put away, or neither."""
 
 _log = logging.getLogger(__name__)
 

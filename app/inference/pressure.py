@@ -12,12 +12,13 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 
 from app.foundation.units import MIB, bytes_text
 from app.hardware.pressure import Moment, moment
-from app.inference.advice import Advice, Adviser, Deed
+from app.inference.advice import Advice, Adviser, Deed, Followed
 from app.inference.host import HostSnapshot
 from app.inference.placement import Placement
 from app.inference.rungs import MAIN, Rung, rung_below
@@ -197,24 +198,25 @@ class PressureWatcher:
             self._thread.join(deadline_s)
         return self._thread is None or not self._thread.is_alive()
 
-    def follow(self, advice: Advice) -> Future[None]:
-        """Do what was offered, once the present answer is written. Advice for a model that is
-        no longer there is done already."""
+    def follow(self, advice: Advice) -> Future[Followed]:
+        """Do what was offered, once the present answer is written. For a model that is no longer
+        there nothing is done; where it cannot do with less it is put away."""
         now, placement = self._holder.snapshot(), self._holder.placement()
-        done: Future[None] = Future()
+        done: Future[Followed] = Future()
         if placement is None or now.ref is None or placement.settings.path != advice.path:
-            done.set_result(None)
+            done.set_result("nothing")
             return done
         rung = None
         if advice.deed != "unload" and isinstance(placement.plan, Plan):
             rung = self._rung(placement.plan, advice)
         if rung is None:
-            return self._opener.unload(when_idle=True)
+            self._opener.unload(when_idle=True).add_done_callback(partial(_put_away, done))
+            return done
         self._planner().step_down(Path(advice.path), rung)
 
         def sink(event: Event) -> None:
             if isinstance(event, Finished):
-                done.set_result(None)
+                done.set_result("less" if event.reason == "stop" else "nothing")
             elif isinstance(event, Failed):
                 done.set_exception(event.error)
 
@@ -265,3 +267,11 @@ class PressureWatcher:
                 threads = self._planner().threads_now()
                 _log.info("power now comes from %s: %d threads", source, threads.count)
                 self._holder.use_threads(threads.count, threads.reading)
+
+
+def _put_away(done: Future[Followed], unloading: Future[None]) -> None:
+    error = unloading.exception()
+    if error is None:
+        done.set_result("unloaded")
+    else:
+        done.set_exception(error)

@@ -17,6 +17,7 @@ from app.gui.services import GuiServices
 from app.gui.widgets.banner import Banner
 from app.gui.widgets.buttons import TextButton
 from app.inference.advice import Advice, Adviser
+from app.inference.advice import Followed as Outcome
 
 Settled = Callable[[Callable[[], Any]], None]
 SHORT = Advice("Memory is nearly full.", "2 GB are held.", "smaller_context", "/a.gguf")
@@ -28,12 +29,13 @@ class Followed:
     def __init__(self) -> None:
         self.asked: list[Advice] = []
         self.error: LoadFailed | None = None
+        self.outcome: Outcome = "unloaded"
 
-    def __call__(self, advice: Advice) -> Future[None]:
+    def __call__(self, advice: Advice) -> Future[Outcome]:
         self.asked.append(advice)
-        done: Future[None] = Future()
+        done: Future[Outcome] = Future()
         if self.error is None:
-            done.set_result(None)
+            done.set_result(self.outcome)
         else:
             done.set_exception(self.error)
         return done
@@ -97,6 +99,32 @@ def test_advice_without_a_deed_has_no_button(
 ) -> None:
     tell(adviser, Advice("Only this.", "Nothing can be done."))
     settled(lambda: told(session) == [("Only this.", [])])
+
+
+@pytest.mark.parametrize(
+    ("outcome", "word"),
+    [("less", "with less"), ("unloaded", "put away"), ("nothing", "Nothing was changed")],
+)
+def test_what_was_done_is_said_and_not_what_was_offered(
+    session: Session,
+    adviser: Adviser,
+    followed: Followed,
+    settled: Settled,
+    outcome: Any,
+    word: str,
+) -> None:
+    followed.outcome = outcome
+    tell(adviser, SHORT)
+    settled(lambda: bool(told(session)))
+    (banner,) = [b for b in session.window.banners.findChildren(Banner) if b.isVisible()]
+    banner.take_action()
+    settled(
+        lambda: (
+            session.notify.toast is not None
+            and session.notify.toast.notice is not None
+            and word in session.notify.toast.notice.title
+        )
+    )
 
 
 def test_what_fails_is_said(

@@ -20,7 +20,7 @@ from app.inference.placement import Placement
 from app.inference.pressure import AGAIN_S, Judge, PressureWatcher, deed_for, is_short
 from app.inference.rungs import MAIN, Rung
 from app.planner.threads import Threads
-from app.protocol.generation import Failed, Finished, Sink, Timings, Usage
+from app.protocol.generation import Failed, Finished, FinishReason, Sink, Timings, Usage
 from app.protocol.model_ref import ModelRef
 from tests.fixtures.machines import card, machine
 from tests.fixtures.plans import PATH, placed, plan_8b, plan_on_card
@@ -130,6 +130,7 @@ class House:
         self.unloads: list[bool] = []
         self.loads: list[ModelRef] = []
         self.failure: LoadFailed | None = None
+        self.reason: FinishReason = "stop"
         self.answers = False
 
     def snapshot(self) -> HostSnapshot:
@@ -157,7 +158,7 @@ class House:
         if self.failure is not None:
             sink(Failed("r1", self.failure))
         else:
-            sink(Finished("r1", "stop", Usage(0, 0, 0), Timings(0, 0, 0, 0)))
+            sink(Finished("r1", self.reason, Usage(0, 0, 0), Timings(0, 0, 0, 0)))
         return "r1"
 
     def unload(self, *, when_idle: bool = False) -> Future[None]:
@@ -260,9 +261,13 @@ def test_pinned_threads_stay(watched: Watched) -> None:
     assert watched.house.threads == []
 
 
+def follow(watched: Watched, advice: Advice) -> str:
+    return watched.watcher.follow(advice).result(5)
+
+
 def test_a_smaller_context_is_loaded_in_turn(watched: Watched) -> None:
     house = watched.house
-    watched.watcher.follow(Advice("", "", "smaller_context", PATH)).result(5)
+    assert follow(watched, Advice("", "", "smaller_context", PATH)) == "less"
     ((path, rung),) = house.rungs
     assert path == Path(PATH)
     assert rung.n_ctx is not None
@@ -277,17 +282,22 @@ def test_a_failed_reload_is_told(watched: Watched) -> None:
 
 
 def test_unloading_waits_for_the_answer(watched: Watched) -> None:
-    watched.watcher.follow(Advice("", "", "unload", PATH)).result(5)
+    assert follow(watched, Advice("", "", "unload", PATH)) == "unloaded"
     assert watched.house.unloads == [True]
     watched.house.held = placed(plan_8b(n_ctx=4096))  # nothing may be changed: put it away
-    watched.watcher.follow(Advice("", "", "smaller_context", PATH)).result(5)
+    assert follow(watched, Advice("", "", "smaller_context", PATH)) == "unloaded"
     assert watched.house.unloads == [True, True]
 
 
+def test_a_reload_that_is_cancelled_changed_nothing(watched: Watched) -> None:
+    watched.house.reason = "cancelled"
+    assert follow(watched, Advice("", "", "smaller_context", PATH)) == "nothing"
+
+
 def test_old_advice_is_not_followed_for_another_model(watched: Watched) -> None:
-    watched.watcher.follow(Advice("", "", "unload", "/models/other.gguf")).result(5)
+    assert follow(watched, Advice("", "", "unload", "/models/other.gguf")) == "nothing"
     watched.house.held = None
-    watched.watcher.follow(Advice("", "", "unload", PATH)).result(5)
+    assert follow(watched, Advice("", "", "unload", PATH)) == "nothing"
     assert (watched.house.unloads, watched.house.loads) == ([], [])
 
 
