@@ -23,6 +23,8 @@ from app.gguf.header import Header, Strings, Value
 from app.gguf.types import ARRAY, NUMBERS, TENSOR_TYPES, TEXT
 
 _LEAST_ROOM_BYTES: Final = 64 * 1024 * 1024
+_TRIED_BYTES: Final = 4 * 1024 * 1024
+"""A hole this small costs nothing where it is filled."""
 _LEFT_BEHIND_S: Final = 3600
 _VALUE_TYPES = {name: number for number, (name, _, _) in NUMBERS.items()} | {"text": TEXT}
 _CODES = {name: code for name, code, _ in NUMBERS.values()}
@@ -89,12 +91,20 @@ def _write(header: Header, file: BinaryIO) -> None:
     data = sum(_aligned(tensor.n_bytes, header.alignment) for tensor in header.tensors)
     _make_sparse(file)
     written = header_of_bytes(header)
+    if data > _LEAST_ROOM_BYTES:
+        file.truncate(_TRIED_BYTES)
+        _check_holes(file, _TRIED_BYTES // 2)
+        file.truncate(0)
     file.write(written)
     file.flush()
     file.truncate(len(written) + data)
     file.flush()
-    taken = getattr(os.fstat(file.fileno()), "st_blocks", 0) * 512
-    if taken > len(written) + _LEAST_ROOM_BYTES:
+    _check_holes(file, len(written) + _LEAST_ROOM_BYTES)
+
+
+def _check_holes(file: BinaryIO, most_bytes: int) -> None:
+    """Raise StorageError where more than `most_bytes` of the disk were taken."""
+    if getattr(os.fstat(file.fileno()), "st_blocks", 0) * 512 > most_bytes:
         raise StorageError(
             "This disk cannot hold an empty file.",
             "It would fill every byte of a file that stands for a model, to no use.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
 
@@ -12,8 +13,9 @@ from app.gguf.facts import facts_of as header_facts
 from app.gguf.reader import read_header
 from app.inference.planning import count_memory
 from app.models.catalog import Entry, File
+from app.models.facts import foretold
 from app.models.light import light, stripped
-from app.models.skeleton import skeleton
+from app.models.skeleton import _write, skeleton
 from app.planner.plan import Wish
 from tests.fixtures.distribution import unpacked
 from tests.fixtures.tiny_models import CHAT_KINDS, make
@@ -91,14 +93,39 @@ def test_a_genuine_vocabulary_changes_no_count(model: str, tmp_path: Path) -> No
 
 def test_a_skeleton_takes_no_room_and_leaves_nothing(tmp_path: Path) -> None:
     entry, file = next(pair for pair in exact_files() if pair[1].bytes > 10**10)
-    from app.models.facts import foretold
-
     folder = tmp_path / "not made yet"
     with skeleton(stripped(foretold(entry, file).header), folder) as path:
         assert path.stat().st_size > 10**10
         if os.name == "posix":
             assert path.stat().st_blocks * 512 < 10**6
     assert list(folder.iterdir()) == []
+
+
+class Filled(io.BufferedRandom):
+    """A file on a disk that knows no holes: what it is made longer by is taken at once."""
+
+    most_bytes = 0
+
+    def truncate(self, size: int | None = None) -> int:
+        self.flush()
+        size = self.tell() if size is None else size
+        before = os.fstat(self.fileno()).st_size
+        self.most_bytes = max(self.most_bytes, size)
+        if size > before:
+            os.posix_fallocate(self.fileno(), before, size - before)
+        return super().truncate(size)
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="no way to fill a hole at once")
+def test_a_disk_without_holes_is_not_filled(tmp_path: Path) -> None:
+    entry, file = min(exact_files(), key=lambda pair: pair[1].bytes)
+    header = foretold(entry, file).header
+    assert file.bytes > 70 << 20
+    with Filled(io.FileIO(tmp_path / "skeleton.gguf", "w+")) as disk:
+        with pytest.raises(StorageError, match="cannot hold an empty file") as caught:
+            _write(stripped(header), disk)
+        assert caught.value.remedy
+        assert disk.most_bytes < 8 << 20
 
 
 def test_what_a_killed_process_left_is_swept(tmp_path: Path, tiny_models: Path) -> None:
