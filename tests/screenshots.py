@@ -21,6 +21,7 @@ from tests.fixtures.windows import Window, opened
 
 FOLDER = Path(__file__).resolve().parents[1] / "resources" / "screenshots"
 SIZES = ((1280, 800), (800, 600))
+SCREEN = {"name": "screen", "x": 0, "y": 0, "width": 1600, "height": 1000, "dpr": 1}
 QUESTIONS = (
     "How do I open a model of my own?",
     "Which quant should I take?",
@@ -81,7 +82,10 @@ def take(page: str, theme: str, size: tuple[int, int], file: Path) -> None:
         place = {"x": 0, "y": 0, "width": size[0], "height": size[1]}
         (profile.state / "window.json").write_text(json.dumps(place), encoding="utf-8")
         file.unlink(missing_ok=True)
-        with opened(profile.root) as window:
+        screens = Path(folder) / "screens.json"
+        screens.write_text(json.dumps({"screens": [SCREEN]}), encoding="utf-8")
+        platform = f"offscreen:configfile={screens}"
+        with opened(profile.root, QT_QPA_PLATFORM=platform) as window:
             window.ready()
             PAGES[page](window, file)
             window.close()
