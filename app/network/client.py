@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from app import __version__
 from app.foundation.errors import NetworkError
 from app.network.connections import Connections, Open
+from app.network.deadline import Deadline, bind
 from app.network.policy import Address, Policy
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ class Client:
         self._connections = connections
         self._lock = threading.Lock()
         self._clients: dict[bool, httpx2.Client] = {}
+        self._deadline = Deadline()
 
     @contextlib.contextmanager
     def stream(
@@ -100,7 +102,10 @@ class Client:
         sent = dict(headers or {})
         first: Mapping[str, str] = {}
         for hop in range(MOST_REDIRECTS + 1):
-            with self._asked(address, method, sent, purpose) as (response, record):
+            with (
+                self._deadline.until(end_s),
+                self._asked(address, method, sent, purpose) as (response, record),
+            ):
                 found = {name.lower(): value for name, value in response.headers.items()}
                 first = first or found
                 if response.status_code not in _REDIRECTS:
@@ -184,7 +189,7 @@ class Client:
         with self._lock:
             if address.is_loopback not in self._clients:
                 try:
-                    self._clients[address.is_loopback] = httpx2.Client(
+                    made = httpx2.Client(
                         headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
                         timeout=httpx2.Timeout(SILENCE_S, connect=CONNECT_S),
                         trust_env=not address.is_loopback,
@@ -197,6 +202,8 @@ class Client:
                         f"{error}.",
                         "Set HTTPS_PROXY to an address that begins with http:// or https://.",
                     ) from error
+                bind(made, self._deadline)
+                self._clients[address.is_loopback] = made
             return self._clients[address.is_loopback]
 
 

@@ -212,6 +212,18 @@ def test_a_slow_drip_ends_at_its_deadline(far: FarEnd, connections: Connections)
         get(connections, far.url + "/a", most_bytes=10_000_000, deadline_s=0.3)
 
 
+def test_a_head_that_drips_ends_at_its_deadline_too(far: FarEnd, connections: Connections) -> None:
+    far.answers["/a"] = faults.dripping_head
+    far.files["/b"] = b"hello"
+    with client(connections) as asking:
+        for _ in range(2):  # what is kept of a connection takes part too
+            assert asking.get(far.url + "/b", purpose="a test", most_bytes=10)[1] == b"hello"
+            with pytest.raises(NetworkError, match="too slowly"):
+                asking.get(far.url + "/a", purpose="a test", most_bytes=10, deadline_s=0.3)
+        # A deadline of one request is none of the next one's.
+        assert asking.get(far.url + "/b", purpose="a test", most_bytes=10)[1] == b"hello"
+
+
 def test_a_body_shorter_than_promised_is_no_answer(far: FarEnd, connections: Connections) -> None:
     far.answers["/a"] = lambda reply: reply.say(200, b"half", {}, length=8)
     with pytest.raises(NetworkError):
