@@ -140,7 +140,8 @@ class CataloguePlanning:
 
         `here` is this computer as it is to be counted, where that is not as it is now. Another
         machine's is calculated, not counted: llama.cpp counts for the one it runs on.
-        Raises what reading the header raises where the catalogue knows nothing either.
+        Raises what reading the header raises where the catalogue knows nothing either, and
+        LoadCancelled.
         """
         present, wish = self._terms(wish, machine or here)
         if machine is None and here is not None:
@@ -149,14 +150,17 @@ class CataloguePlanning:
         facts, header, is_exact = _from_catalogue(subject)
         if facts is not None:
             yield work.calculated(facts, "catalogue")
+        _check(cancellation)
         try:
             remote = self._headers.read(subject.place, subject.header_bytes)
         except HearthError as error:
             if facts is None or header is None:
                 raise
+            _check(cancellation)
             why = f"{error.title} {error.detail}".strip()
             yield self._offline(work, facts, header if is_exact else None, why)
             return
+        _check(cancellation)
         facts = _facts_of(remote, subject)
         step = work.calculated(facts, "header")
         yield step
@@ -169,9 +173,10 @@ class CataloguePlanning:
         *,
         machine: MachineProfile | None = None,
         here: MachineProfile | None = None,
+        cancellation: Cancellation | None = None,
     ) -> Step:
         """The best plan that can be made now."""
-        *_, last = self.steps(subject, wish, machine=machine, here=here)
+        *_, last = self.steps(subject, wish, machine=machine, here=here, cancellation=cancellation)
         return last
 
     def _offline(self, work: _Work, facts: ModelFacts, header: Header | None, why: str) -> Step:
@@ -192,6 +197,11 @@ class CataloguePlanning:
 
     def _known(self, machine: MachineProfile | None) -> Learnt:
         return NOTHING if machine is not None else self._learnt()
+
+
+def _check(cancellation: Cancellation | None) -> None:
+    if cancellation is not None and cancellation.is_set:
+        raise LoadCancelled()
 
 
 def candidates(catalogue: Catalogue) -> tuple[Candidate, ...]:

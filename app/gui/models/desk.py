@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from app.foundation.cancellation import Cancellation
 from app.foundation.errors import HearthError, ModelUnsupported
 from app.gguf.facts import facts_of
 from app.gguf.split import read_model
@@ -148,15 +149,20 @@ class Desk:
         """Whether files that are not here can be looked at."""
         return self._services.reaching is not None
 
-    def reached(self, variant: Variant, pins: Pins) -> Reached:
+    def reached(self, variant: Variant, pins: Pins, cancellation: Cancellation) -> Reached:
         """Look at a file that is not here: its header is read, and llama.cpp counts for it.
 
-        Raises what the network or the header raises.
+        Raises what the network or the header raises, and LoadCancelled.
         """
         assert self._services.reaching is not None
         subject = subject_of(*variant.entry)
         with self._services.reaching() as reaching:
-            last = reaching.plan(subject, self._wish(variant, pins), here=self.machine())
+            last = reaching.plan(
+                subject,
+                self._wish(variant, pins),
+                here=self.machine(),
+                cancellation=cancellation,
+            )
         return Reached(dataclasses.replace(variant, facts=last.facts), last.plan, last.held_up)
 
     def measured(self, model: Model) -> LoadRecord | None:

@@ -14,6 +14,7 @@ from PySide6.QtCore import QTimer, Signal
 from PySide6.QtGui import QGuiApplication, QHideEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from app.foundation.cancellation import Cancellation
 from app.gui import theme
 from app.gui.aside import aside
 from app.gui.bridge import Bridge
@@ -70,6 +71,7 @@ class Details(QWidget):
         self.getting = None if self.model.is_here else Getting(self.model)
         self._planner: Latest[Plan] = Latest(bridge, self._planned, notify.error, self)
         self._looker: Latest[Reached] = Latest(bridge, self._reached, self._not_reached, self)
+        self._looking = Cancellation()
         self._counter: Latest[Plan | None] = Latest(bridge, self._counted, self._not_counted, self)
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
@@ -87,6 +89,8 @@ class Details(QWidget):
     def hideEvent(self, event: QHideEvent) -> None:
         self._rest.stop()
         self._counter.forget()
+        if self._looker.is_busy and not event.spontaneous():  # left, not made small
+            self._look_no_more()
         super().hideEvent(event)
 
     def _arrange(self) -> None:
@@ -129,9 +133,8 @@ class Details(QWidget):
 
     def _changed(self, at: int, pins: Pins) -> None:
         self.at, self.pins = at, pins
-        self._said = ""
         self._counter.forget()
-        self._looker.forget()
+        self._look_no_more()
         self._planner.ask(partial(self._desk.calculated, self.variant, pins, self._machine))
         self._rest.start()
 
@@ -173,7 +176,14 @@ class Details(QWidget):
         """The one connection of this page, and only when asked for."""
         self._said = self.tr("Reading the beginning of the file, about a megabyte at most…")
         self.origin.setText(self._said)
-        self._looker.ask(partial(self._desk.reached, self.variant, self.pins))
+        self._looking = Cancellation()
+        self._looker.ask(partial(self._desk.reached, self.variant, self.pins, self._looking))
+
+    def _look_no_more(self) -> None:
+        self._said = ""
+        self._looker.forget()
+        self._looking.cancel()
+        self.origin.setText(self._origin_words(self.plan))
 
     def _reached(self, reached: Reached) -> None:
         variants = list(self.model.variants)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
 
 from app.bootstrap.reach import ENDPOINT, Network
+from app.engine.messages import LoadCancelled
 from app.gui.models.details import Details
 from app.gui.models.page import ModelsPage
 from app.gui.models.subjects import Outlook
@@ -19,7 +21,7 @@ from app.models.facts import foretold
 from app.models.skeleton import header_of_bytes
 from app.settings.file import SettingsFile
 from app.settings.schema import OFFLINE
-from tests.fixtures.far_end import FarEnd, far_end, holed
+from tests.fixtures.far_end import FarEnd, Reply, far_end, holed
 from tests.gui.models.conftest import Settled, saved
 
 
@@ -37,8 +39,15 @@ def machine() -> MachineProfile:
 
 
 @pytest.fixture
+def broken_off() -> list[BaseException]:
+    """What looking ended with, where it gave no answer."""
+    return []
+
+
+@pytest.fixture
 def details(
     far: FarEnd,
+    broken_off: list[BaseException],
     services: GuiServices,
     settings: SettingsFile,
     planning: Planning,
@@ -50,8 +59,13 @@ def details(
     @contextmanager
     def reaching() -> Iterator[CataloguePlanning]:
         network = Network(services.profile, settings)
-        yield network.planning(planning)
-        network.close()
+        try:
+            yield network.planning(planning)
+        except BaseException as error:
+            broken_off.append(error)
+            raise
+        finally:
+            network.close()
 
     services.reaching = reaching
     settled(lambda: bool(page.listing.rows))
@@ -106,3 +120,29 @@ def test_a_file_that_is_gone_is_said(details: Details, far: FarEnd, settled: Set
     far.answers.clear()
     details.look.click()
     settled(lambda: "There is no file" in details.origin.text())
+
+
+@pytest.mark.parametrize("leave", [Details.hide, lambda details: details._changed(0, details.pins)])
+def test_who_leaves_does_not_let_it_be_counted(
+    details: Details,
+    far: FarEnd,
+    broken_off: list[BaseException],
+    settled: Settled,
+    leave: Callable[[Details], None],
+) -> None:
+    arrived, may_answer = threading.Event(), threading.Event()
+    ((path, well),) = far.answers.items()
+
+    def slowly(reply: Reply) -> None:
+        arrived.set()
+        may_answer.wait(20)
+        well(reply)
+
+    far.answers[path] = slowly
+    details.look.click()
+    settled(arrived.is_set)
+    leave(details)
+    may_answer.set()
+    settled(lambda: not details._looker.is_busy)
+    assert [type(error) for error in broken_off] == [LoadCancelled]
+    assert "Reading" not in details.origin.text()
