@@ -9,7 +9,7 @@ from app.cli.commands.plan import add_machine, machine_from
 from app.cli.output import DONE, Output
 from app.cli.pins import add_aims, wish_from
 from app.cli.services import CliServices
-from app.foundation.units import bytes_text
+from app.foundation.units import bytes_text, rate_text
 
 if TYPE_CHECKING:
     from app.models.catalog import Catalogue, Entry, File
@@ -61,9 +61,20 @@ def carry_out(words: argparse.Namespace, services: CliServices, output: Output) 
 def _show(output: Output, entry: Entry, file: File, choice: Choice, why: list[str]) -> None:
     output.text(f"{entry.name}  ({entry.id}:{file.quant}, {bytes_text(file.bytes)})")
     output.text(f"    {entry.sentence}")
-    for text in (*choice.plan.lines()[:2], *why):
+    for text in (_outlook(choice), *why):
         output.text(f"    {text}")
     output.text()
+
+
+def _outlook(choice: Choice) -> str:
+    """How it would run here: the fit, the speed as a reader feels it, and the memory."""
+    from app.planner.explain import FIT_WORDS
+
+    plan = choice.plan
+    speed = rate_text(plan.expected.generated_tokens_per_second)
+    memory = f"{bytes_text(plan.needed_bytes)} of {bytes_text(plan.free_bytes)} free memory"
+    fit = FIT_WORDS[plan.fits].capitalize()
+    return f"{fit}: writes {plan.reading_words.text} (about {speed}), needs {memory}."
 
 
 def _file_of(catalogue: Catalogue, candidate: Candidate) -> tuple[Entry, File]:
