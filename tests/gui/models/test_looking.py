@@ -39,15 +39,8 @@ def machine() -> MachineProfile:
 
 
 @pytest.fixture
-def broken_off() -> list[BaseException]:
-    """What looking ended with, where it gave no answer."""
-    return []
-
-
-@pytest.fixture
 def details(
     far: FarEnd,
-    broken_off: list[BaseException],
     services: GuiServices,
     settings: SettingsFile,
     planning: Planning,
@@ -61,9 +54,6 @@ def details(
         network = Network(services.profile, settings)
         try:
             yield network.planning(planning)
-        except BaseException as error:
-            broken_off.append(error)
-            raise
         finally:
             network.close()
 
@@ -126,10 +116,23 @@ def test_a_file_that_is_gone_is_said(details: Details, far: FarEnd, settled: Set
 def test_who_leaves_does_not_let_it_be_counted(
     details: Details,
     far: FarEnd,
-    broken_off: list[BaseException],
+    services: GuiServices,
     settled: Settled,
     leave: Callable[[Details], None],
 ) -> None:
+    assert services.reaching is not None
+    reaching, broken_off = services.reaching, list[type[BaseException]]()
+
+    @contextmanager
+    def watched() -> Iterator[CataloguePlanning]:
+        try:
+            with reaching() as planning:
+                yield planning
+        except BaseException as error:
+            broken_off.append(type(error))
+            raise
+
+    services.reaching = watched
     arrived, may_answer = threading.Event(), threading.Event()
     ((path, well),) = far.answers.items()
 
@@ -144,5 +147,5 @@ def test_who_leaves_does_not_let_it_be_counted(
     leave(details)
     may_answer.set()
     settled(lambda: not details._looker.is_busy)
-    assert [type(error) for error in broken_off] == [LoadCancelled]
+    assert broken_off == [LoadCancelled]
     assert "Reading" not in details.origin.text()
