@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ import pytest
 
 from app.foundation.paths import open_profile
 from app.inference.learning import Learning
+from tests.fixtures.far_end import Reply, far_end
 from tests.fixtures.plans import plan_8b, predicted
 from tests.fixtures.tiny_models import make
 
@@ -322,6 +324,34 @@ def test_control_c_while_answering_ends_with_130(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=DEADLINE_S)
     assert process.returncode in (0, 130)
+    assert b"Traceback" not in errors
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_control_c_while_the_hub_is_asked_ends_with_130(tmp_path: Path) -> None:
+    asked, ended = threading.Event(), threading.Event()
+
+    def hold(reply: Reply) -> None:
+        asked.set()
+        ended.wait(DEADLINE_S)
+
+    with far_end() as far:
+        far.answers["/some/repo/resolve/main/m-Q8_0.gguf"] = hold
+        process = subprocess.Popen(
+            [
+                sys.executable, "-m", "app", "--profile", str(tmp_path / "p"),
+                "plan", "some/repo:m-Q8_0.gguf",
+            ],
+            cwd=ROOT,
+            env={**os.environ, "HF_ENDPOINT": far.url},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )  # fmt: skip
+        assert asked.wait(DEADLINE_S)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=DEADLINE_S)
+        ended.set()
+    assert process.returncode == 130
     assert b"Traceback" not in errors
 
 
