@@ -14,6 +14,8 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
+_SETTLED_S = 1.5
+
 if TYPE_CHECKING:
     from app.foundation.paths import Profile
 
@@ -83,6 +85,7 @@ def _watch(app, services, figures: dict[str, float], started: float) -> None:  #
     from app.protocol.generation import Failed, Finished, GenerationRequest
 
     state = {"asked": False, "answered": False}
+    helpers = _Helpers()
 
     def heard(event: object) -> None:
         state["answered"] = state["answered"] or isinstance(event, Finished | Failed)
@@ -96,7 +99,7 @@ def _watch(app, services, figures: dict[str, float], started: float) -> None:  #
             state["asked"] = True
             question = (Message("user", "How do I add a model?"),)
             services.gui.inference.generate(GenerationRequest(question), heard)
-        elif state["answered"]:
+        elif state["answered"] and helpers.are_settled():
             timer.stop()
             figures["resident_bytes"] = _resident()
             figures["llama_bytes"] = float(sum(model.memory.values()))
@@ -106,6 +109,23 @@ def _watch(app, services, figures: dict[str, float], started: float) -> None:  #
     timer = QTimer(app)
     timer.timeout.connect(look)
     timer.start(5)
+
+
+class _Helpers:
+    """The helper processes: those of a first look at the computer come and go, others stay."""
+
+    def __init__(self) -> None:
+        self._seen: set[int] = set()
+        self._since_s = time.monotonic()
+
+    def are_settled(self) -> bool:
+        """Whether none has come or gone for a while."""
+        import psutil
+
+        now = {child.pid for child in psutil.Process().children(recursive=True)}
+        if now != self._seen:
+            self._seen, self._since_s = now, time.monotonic()
+        return time.monotonic() - self._since_s > _SETTLED_S
 
 
 def _resident() -> float:
