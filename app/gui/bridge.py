@@ -7,6 +7,7 @@ Knows nothing of what passes through.
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import weakref
@@ -21,8 +22,9 @@ from PySide6.QtCore import QElapsedTimer, QObject, Qt, QTimer, Signal
 from shiboken6 import isValid
 
 T = TypeVar("T")
-# Thirty times a second reads as smooth as sixty, and leaves the processor to the model.
-FRAME_MS = 33
+# Thirty times a second reads as smooth as sixty, and leaves the processor to the model. On two
+# cores the model computes on both, and its threads wait for the one that drawing takes away.
+FRAME_MS = 33 if (os.cpu_count() or 1) > 2 else 50
 
 
 class Receiver:

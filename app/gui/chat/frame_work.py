@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer
 
+from app.gui.bridge import FRAME_MS
+
 if TYPE_CHECKING:
     from app.gui.chat.transcript import Transcript
 
 _FRAME_MS = 16
-_PARSE_MS = 33  # at most 30 times a second
 _HIGHLIGHT_S = 0.0025
 
 
@@ -35,7 +36,7 @@ class FrameWork(QObject):
         if not self._has_grown:
             self._has_grown = True
             since_ms = (time.perf_counter() - self._grown_at) * 1000
-            pause_ms = max(_PARSE_MS, 4 * self._cost_ms)
+            pause_ms = max(FRAME_MS, 4 * self._cost_ms)
             self._timer.start(max(0, round(pause_ms - since_ms)))
 
     def settled(self) -> None:
