@@ -260,7 +260,8 @@ def install(section: str) -> None:
         requirements.write_text(section_text(section), encoding="utf-8")
         log = Path(VENV, f"install-{section}.log")
         command = [str(python()), "-m", "pip", "install", "--verbose", "--no-input"]
-        command += ["--disable-pip-version-check", "--require-hashes", "-r", str(requirements)]
+        command += ["--disable-pip-version-check", "--require-hashes", "--no-deps"]
+        command += ["-r", str(requirements)]
         started = time.monotonic()
         with log.open("w", encoding="utf-8", errors="replace") as record:
             code = follow(command, record, Progress())
