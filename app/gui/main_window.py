@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 from app.gui import keys, window_state
 from app.gui.bridge import Bridge
 from app.gui.chat.page import ChatPage
+from app.gui.downloads.model import DownloadsModel
 from app.gui.notify import Notifier
 from app.gui.services import GuiServices
 from app.gui.side_panel import SidePanel
@@ -44,6 +45,7 @@ class MainWindow(QWidget):
         self._shortcuts: ShortcutsOverlay | None = None
         self._settings_page: QWidget | None = None
         self.models_page: ModelsPage | None = None
+        self.downloads = DownloadsModel(services.downloads, bridge, notify.error, self)
         self.shell = Shell(self)
         content = QWidget(self.shell)
         self.banners = BannerColumn(content)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from app.foundation.errors import HearthError
 from app.foundation.paths import Profile
@@ -64,6 +64,7 @@ class GuiServices:
     `reaching` plans for models that are not here; only when asked it looks at their files.
     `adviser` tells unasked of memory that runs short and the like; `follow_advice` does what
     it offers, once the present answer is written.
+    `downloads` builds, off the GUI thread, what downloads models; None where nothing can.
     `restore_backup`, where the database was damaged, brings the newest backup back.
     """
 
@@ -84,5 +85,6 @@ class GuiServices:
     reaching: Callable[[], AbstractContextManager[CataloguePlanning]] | None = None
     adviser: Adviser | None = None
     follow_advice: Callable[[Advice], Future[Followed]] | None = None
+    downloads: Callable[[], Any] | None = None
     restore_backup: Callable[[], Future[None]] | None = None
     close_steps: list[CloseStep] = field(default_factory=list)

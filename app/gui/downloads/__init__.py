@@ -1,0 +1,1 @@
+"""Downloads as the window shows them; they outlive the page that asked for one."""
