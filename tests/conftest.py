@@ -20,6 +20,8 @@ import pytest
 
 for _name in ("HEARTH_RUNTIME", "HEARTH_CPU_VARIANT", "HEARTH_GPU_MODULES"):
     os.environ.pop(_name, None)  # the plain build, unless a test says otherwise
+for _name in ("HEARTH_OFFLINE", "HF_HUB_OFFLINE", "HF_ENDPOINT", "HF_TOKEN", "HF_HOME"):
+    os.environ.pop(_name, None)  # online, to the hub's own address, as nobody in particular
 
 _GRACE_S = 5.0
 

@@ -15,6 +15,7 @@ from app.cli.output import Output
 from app.foundation.errors import HearthError, InvalidInput
 from app.foundation.logs import start_logging, stop_logging
 from app.foundation.paths import Profile, open_profile
+from app.network import offline
 
 
 def start(words: Sequence[str]) -> int:
@@ -24,6 +25,7 @@ def start(words: Sequence[str]) -> int:
     except InvalidInput as error:
         return cli.refuse(words, error)
     as_json = getattr(command, "json", False)
+    offline.settle(command.offline)
     try:
         profile = open_profile(command.profile)
     except HearthError as error:

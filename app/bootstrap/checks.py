@@ -20,6 +20,9 @@ from app.foundation.units import bytes_text
 from app.hardware.ledger import Entry
 from app.hardware.probe import find_processor, find_runtime, ledger_of, memory
 from app.hardware.profile import Device, Unknown
+from app.network import offline
+from app.network.connections import Connections
+from app.settings.schema import OFFLINE
 
 _WINDOW_DEADLINE_S = 30.0
 _LITTLE_DISK_BYTES = 1_000_000_000
@@ -87,6 +90,17 @@ def _memory(runtime: Runtime) -> Check:
     if isinstance(available, Unknown):
         return Check("Memory", False, available.reason, "Models are planned with caution.")
     return Check("Memory", True, f"{bytes_text(available)} available")
+
+
+def _network(runtime: Runtime) -> Check:
+    """Which of the switches is on, and how often anything was asked. Asks nobody."""
+    n_made = len(Connections(runtime.profile.connections).all())
+    record = f"{n_made:,} connection{'' if n_made == 1 else 's'} so far, see: hearth connections"
+    if by := offline.forced_by():
+        return Check("Network", True, f"offline until the next start ({by}); {record}")
+    if runtime.settings.get(OFFLINE):
+        return Check("Network", True, f"offline, by the switch in the settings; {record}")
+    return Check("Network", True, f"asked only for what you ask for; {record}")
 
 
 def _built_in(runtime: Runtime) -> Check:
@@ -157,6 +171,7 @@ _CHECKS: tuple[tuple[str, Callable[[Runtime], Check]], ...] = (
     ("Conversations", _database),
     ("Disk space", _disk),
     ("Memory", _memory),
+    ("Network", _network),
     ("Built-in model", _built_in),
     ("llama.cpp", _runtime),
     ("Graphics", _devices),

@@ -47,10 +47,14 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     parser.add_argument(
         "--safe-mode", action="store_true", help="processor only, load no model by itself"
     )
+    parser.add_argument(
+        "--offline", action="store_true", help="connect to nothing outside this computer"
+    )
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--json", action="store_true", help="print JSON for programs")
     common.add_argument("--profile", metavar="DIR", default=argparse.SUPPRESS)
     common.add_argument("--verbose", action="store_true", default=argparse.SUPPRESS)
+    common.add_argument("--offline", action="store_true", default=argparse.SUPPRESS)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     wants_help = "-h" in words or "--help" in words
     for name in COMMANDS:

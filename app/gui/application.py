@@ -27,8 +27,9 @@ from app.gui.notify import Notifier
 from app.gui.services import GuiServices
 from app.gui.signals import QuitSignals
 from app.gui.widgets.toast import Notice
+from app.network import offline
 from app.protocol.model_ref import BUILT_IN
-from app.settings.schema import MODEL_PATH, TEXT_SIZE, THEME
+from app.settings.schema import MODEL_PATH, OFFLINE, TEXT_SIZE, THEME
 
 if TYPE_CHECKING:
     from app.gui.instance_server import InstanceServer
@@ -192,7 +193,12 @@ class Session(QObject):
         comes meanwhile waits."""
         from app.gui.instance_server import InstanceServer
 
-        self._server = InstanceServer(self._services.profile, self)
+        settings = self._services.settings
+        self._server = InstanceServer(
+            self._services.profile,
+            self,
+            is_offline=lambda: offline.is_forced() or settings.get(OFFLINE),
+        )
         self._server.raise_asked.connect(self.raised)
 
     def _show_notices(self) -> None:

@@ -16,8 +16,12 @@ from typing import IO
 
 from app.foundation.errors import ProfileInUse
 from app.foundation.paths import Profile
+from app.network import offline
 
 LOCK_FILE = "window.lock"
+DONE = b"ok\n"
+ONLINE = b"online\n"
+"""It came forward, but may connect, though this start was told not to."""
 ANSWER_MS = 1_500
 # A window that is just opening listens by then; one that is closing has let go.
 PATIENCE_S = 6.0
@@ -87,7 +91,8 @@ def claim(profile: Profile, open_model: str | None = None) -> ProfileLock | None
     """The profile's lock, or None after the window that has it was asked to come forward.
 
     Call before the services are built: a second set of them would take the first one's
-    unfinished answers for interrupted. Raises ProfileInUse if the other window does not answer.
+    unfinished answers for interrupted. Raises ProfileInUse if the other window does not answer,
+    or may connect while this start is to be offline.
     """
     lock = ProfileLock(profile)
     end_s = time.monotonic() + PATIENCE_S
@@ -105,7 +110,10 @@ def claim(profile: Profile, open_model: str | None = None) -> ProfileLock | None
 
 
 def raise_other(profile: Profile, open_model: str | None) -> bool:
-    """Ask the window that holds the profile to come forward; True if it answered."""
+    """Ask the window that holds the profile to come forward; True if it answered.
+
+    Raises ProfileInUse if it came, but may connect while this start is to be offline.
+    """
     from PySide6.QtNetwork import QLocalSocket
 
     socket = QLocalSocket()
@@ -113,8 +121,15 @@ def raise_other(profile: Profile, open_model: str | None) -> bool:
     if not socket.waitForConnected(ANSWER_MS):
         return False
     path = str(Path(open_model).absolute()) if open_model else None
-    socket.write(json.dumps({"open": path}).encode() + b"\n")
+    message = {"open": path, "offline": offline.is_forced()}
+    socket.write(json.dumps(message).encode() + b"\n")
     socket.flush()
-    answered = socket.waitForReadyRead(ANSWER_MS) and socket.readAll().data() == b"ok\n"
+    answer = bytes(socket.readAll().data()) if socket.waitForReadyRead(ANSWER_MS) else b""
     socket.disconnectFromServer()
-    return answered
+    if answer == ONLINE:
+        raise ProfileInUse(
+            "Hearth is open already, and not offline.",
+            "You asked for an offline start; the window that is open may still connect.",
+            "Turn on “Stay offline” in its settings, under Privacy, or close it first.",
+        )
+    return answer == DONE

@@ -1,6 +1,7 @@
 """Which addresses may be asked at all, decided before any name is looked up.
 
-Pure but for the switch, which it asks each time. Knows nothing of what is asked for.
+Pure but for the two switches, the settings' and this start's, which it asks each time. Knows
+nothing of what is asked for.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from app.foundation.errors import HostRefused, Offline
+from app.network.offline import forced_by
 
 HUB: Final = "huggingface.co"
 #: The hub and the stores it sends downloads to; a name with a dot in front means all below it.
@@ -58,13 +60,28 @@ class Policy:
                 f"The address begins with {parts.scheme}:, not with https:.",
                 "Use an address that begins with https.",
             )
-        if not loopback and self._is_offline():
+        if not loopback:
+            self._check_switch(host)
+        return Address(url, host, loopback)
+
+    @property
+    def is_offline(self) -> bool:
+        """Whether only this computer itself may be asked now."""
+        return bool(forced_by()) or self._is_offline()
+
+    def _check_switch(self, host: str) -> None:
+        if by := forced_by():
+            raise Offline(
+                "Hearth is offline.",
+                f"It was about to ask {_shown(host)}; this start is offline ({by}).",
+                f"Start Hearth without {by}.",
+            )
+        if self._is_offline():
             raise Offline(
                 "Hearth is offline.",
                 f"It was about to ask {_shown(host)}; the offline switch is on.",
                 "Turn “Stay offline” off in the settings, under Privacy.",
             )
-        return Address(url, host, loopback)
 
     def _knows(self, host: str) -> bool:
         if not host:

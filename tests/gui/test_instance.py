@@ -72,6 +72,32 @@ def test_the_second_start_raises_the_first_with_what_it_was_to_open(
     assert asked == [str(model), ""]
 
 
+def test_a_start_that_is_to_be_offline_hears_of_a_window_that_is_not(
+    qtbot: QtBot, held: ProfileLock, profile: Profile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_offline = [False]
+    made = InstanceServer(profile, is_offline=lambda: is_offline[0])
+    monkeypatch.setenv("HEARTH_OFFLINE", "1")
+    endings = []
+    for now in (False, True):
+        is_offline[0] = now
+        with qtbot.waitSignal(made.raise_asked):
+            second = subprocess.Popen(
+                [sys.executable, "-c", SECOND, str(profile.root), ""],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        qtbot.waitUntil(lambda: second.poll() is not None, timeout=60_000)  # noqa: B023
+        endings.append((second.returncode, *second.communicate()))
+    made.close()
+    made.deleteLater()
+    (refused, _, why), (code, said, _) = endings
+    assert refused == 1
+    assert "Hearth is open already, and not offline." in why
+    assert (code, said) == (0, "None\n")
+
+
 def test_a_lock_is_free_again_when_released(profile: Profile) -> None:
     first, second = ProfileLock(profile), ProfileLock(profile)
     assert first.acquire()

@@ -45,6 +45,21 @@ def test_no_command_is_the_window() -> None:
     assert opened.verbose
 
 
+@pytest.mark.parametrize(
+    ("words", "is_offline"),
+    [
+        ([], False),
+        (["probe"], False),
+        (["--offline"], True),
+        (["--offline", "probe"], True),
+        (["probe", "--offline"], True),
+        (["models", "list", "--offline"], True),
+    ],
+)
+def test_offline_may_stand_before_or_behind_the_command(words: list[str], is_offline: bool) -> None:
+    assert cli.parse(words).offline is is_offline
+
+
 @pytest.mark.parametrize("words", [["--profile", "p", "probe"], ["probe", "--profile", "p"]])
 def test_the_profile_may_stand_before_or_behind_the_command(words: list[str]) -> None:
     assert cli.parse(words).profile == "p"
