@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from app.foundation.errors import StorageError
 from app.foundation.paths import storage_error
 
 MOST_BYTES: Final = 4 * 1024 * 1024
@@ -53,8 +54,14 @@ class Connections:
         return Open(self, number)
 
     def all(self) -> tuple[Connection, ...]:
-        """Every connection that is still recorded, oldest first. Damaged lines are left out."""
-        begun, ends = self._read()
+        """Every connection that is still recorded, oldest first. Damaged lines are left out.
+
+        Raises StorageError where there is a record that cannot be read: that is not an empty one.
+        """
+        try:
+            begun, ends = self._read()
+        except OSError as error:
+            raise _unreadable(error, self._path) from error
         found = []
         for number, fields in begun.items():
             end = ends.get(number, {})
@@ -72,7 +79,10 @@ class Connections:
 
     def n_dropped(self) -> int:
         """How many older connections are no longer listed."""
-        return next((_count(line.get("dropped")) for line in self._lines()[:1]), 0)
+        try:
+            return next((_count(line.get("dropped")) for line in self._lines()[:1]), 0)
+        except OSError as error:
+            raise _unreadable(error, self._path) from error
 
     def _append(self, fields: dict[str, Any]) -> None:
         # A line of its own even after one that a full disk or a killed process cut off.
@@ -123,7 +133,7 @@ class Connections:
         try:
             with self._path.open("rb") as file:
                 raw = file.read(2 * MOST_BYTES)
-        except OSError:
+        except FileNotFoundError:
             return []
         found = []
         for line in raw.splitlines():
@@ -153,6 +163,14 @@ class Open:
         }
         with contextlib.suppress(Exception):
             self._connections._append(fields)
+
+
+def _unreadable(error: OSError, path: Path) -> StorageError:
+    return StorageError(
+        "The record of connections cannot be read.",
+        f"The system said “{error.strerror or error}” about “{path}”.",
+        "Make the file readable for yourself; what it holds is not changed.",
+    )
 
 
 def _count(value: object) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from app.foundation.errors import StorageError
 from app.network import connections as module
 from app.network.connections import CUT_OFF, Connections
 
@@ -72,3 +73,11 @@ def test_a_line_that_was_cut_off_hides_no_later_connection(tmp_path: Path) -> No
     Connections(path).begin("two.example", "a test").end("200")
     found = [(entry.host, entry.outcome) for entry in Connections(path).all()]
     assert found == [("one.example", CUT_OFF), ("two.example", "200")]
+
+
+def test_a_record_that_cannot_be_read_is_not_an_empty_one(tmp_path: Path) -> None:
+    path = tmp_path / "connections.jsonl"
+    path.mkdir()
+    for ask in (Connections(path).all, Connections(path).n_dropped):
+        with pytest.raises(StorageError, match="cannot be read"):
+            ask()
