@@ -17,8 +17,11 @@
     ├── ChildFailed                 child_failed            a helper process died or took too long
     ├── CatalogueInvalid            catalogue_invalid       a catalogue file says what it may not
     ├── NetworkError                network_error           nothing came back, or not what was asked
+    │   ├── Unreachable             unreachable             nothing came: later it may
+    │   ├── Busy                    busy                    the far end asks to come back later
     │   ├── Offline                 offline                 the offline switch is on
     │   └── HostRefused             host_refused            an address that Hearth does not ask
+    ├── AccessNeeded                access_needed           an account, a token or an agreement
     └── StorageError                storage_error
         ├── StorageFull             storage_full
         ├── StorageReadOnly         storage_read_only
@@ -164,6 +167,25 @@ class NetworkError(HearthError):
     code = "network_error"
 
 
+class Unreachable(NetworkError):
+    """Nothing came, or no more: the same request may well succeed later."""
+
+    code = "unreachable"
+
+
+class Busy(NetworkError):
+    """The far end cannot or will not answer now."""
+
+    code = "busy"
+
+    def __init__(
+        self, title: str, detail: str = "", remedy: str = "", *, after_s: float | None = None
+    ) -> None:
+        """`after_s` is how long the far end asks to be left alone, where it says so."""
+        super().__init__(title, detail, remedy)
+        self.after_s = after_s
+
+
 class Offline(NetworkError):
     """The offline switch is on: nothing was tried."""
 
@@ -174,6 +196,22 @@ class HostRefused(NetworkError):
     """The address is none of those that Hearth may ask; no name was looked up."""
 
     code = "host_refused"
+
+
+class AccessNeeded(HearthError):
+    """The hub answers, but not to everybody; asking again changes nothing.
+
+    `need`: "token" (none is there), "renewal" (the one that is there is not accepted any more),
+    "licence" (terms to agree to), "permission" (the token, or the account, may not see this).
+    """
+
+    code = "access_needed"
+
+    def __init__(self, title: str, detail: str, remedy: str, *, need: str, page: str = "") -> None:
+        super().__init__(title, detail, remedy)
+        self.need = need
+        self.page = page
+        """Where a browser goes to settle it, or ""."""
 
 
 class StorageError(HearthError):
