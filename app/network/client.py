@@ -15,9 +15,9 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Final
 
 from app import __version__
-from app.foundation.errors import NetworkError
+from app.foundation.errors import NetworkError, Unreachable
 from app.network.connections import Connections, Open
-from app.network.deadline import Deadline, bind
+from app.network.deadline import Deadline, Wire, bind
 from app.network.policy import Address, Policy
 
 if TYPE_CHECKING:
@@ -91,11 +91,15 @@ class Client:
         headers: Mapping[str, str] | None = None,
         method: str = "GET",
         deadline_s: float = 60.0,
+        body_s: float | None = None,
+        wire: Wire | None = None,
     ) -> Iterator[Incoming]:
         """Ask for `url` and hand out what comes; all of it must come within `deadline_s`.
 
-        `purpose` is a phrase for the record ("header of …"). Any status is handed out but
-        redirects, which are followed. Raises Offline, HostRefused, NetworkError, StorageError.
+        `purpose` is a phrase for the record ("header of …"). With `body_s` the deadline is that
+        of the head, and the body has so long from there. Another thread may cut `wire`. Any
+        status is handed out but redirects, which are followed. Raises Offline, HostRefused,
+        Unreachable, NetworkError, StorageError.
         """
         end_s = time.monotonic() + deadline_s
         address = self._policy.check(url)
@@ -103,7 +107,7 @@ class Client:
         first: Mapping[str, str] = {}
         for hop in range(MOST_REDIRECTS + 1):
             with (
-                self._deadline.until(end_s),
+                self._deadline.until(end_s, wire),
                 self._asked(address, method, sent, purpose) as (response, record),
             ):
                 found = {name.lower(): value for name, value in response.headers.items()}
@@ -111,7 +115,10 @@ class Client:
                 if response.status_code not in _REDIRECTS:
                     _check_encoding(address, found)
                     head = Head(address.url, response.status_code, found, first)
-                    yield Incoming(head, response, record, end_s)
+                    if body_s is not None:
+                        end_s = time.monotonic() + body_s
+                    with self._deadline.until(end_s, wire):
+                        yield Incoming(head, response, record, end_s)
                     return
                 target = _target(address, found)
             if hop == MOST_REDIRECTS:
@@ -169,6 +176,7 @@ class Client:
                 yield response, record
                 outcome = f"{response.status_code}"
             finally:
+                self._deadline.let_go()
                 response.close()
         except httpx2.TimeoutException as error:
             outcome = "timed out"
@@ -239,7 +247,7 @@ def _host(url: str) -> str:
 
 
 def _too_slow(host: str) -> NetworkError:
-    return NetworkError(
+    return Unreachable(
         f"{host} answers too slowly.",
         "Nothing came for a while, or too little.",
         "Check the connection and try again.",
@@ -254,7 +262,7 @@ def _unreachable(address: Address, error: Exception) -> NetworkError:
             f"Its certificate is not trusted by this computer ({text[:160]}).",
             "Check the computer's date. A company's proxy needs its certificate in the system.",
         )
-    return NetworkError(
+    return Unreachable(
         f"{address.host} could not be reached.",
         f"The system says: {text[:200]}.",
         "Check the connection, and the proxy if there is one.",

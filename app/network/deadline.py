@@ -1,15 +1,19 @@
 """Streams that end with their request's deadline, however slowly the far end drips.
 
-The HTTP library bounds each silence only. The deadline holds for the thread that set it.
+The HTTP library bounds each silence only. The deadline holds for the thread that set it; a wire
+lets any other thread end what that one waits for.
 """
 
 from __future__ import annotations
 
 import contextlib
+import socket
 import threading
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
+
+from app.foundation.errors import Unreachable
 
 if TYPE_CHECKING:
     import httpx2
@@ -18,18 +22,59 @@ _LEAST_S: Final = 0.001
 """What has arrived already may still be taken; zero would mean not to wait at all."""
 
 
+class Wire:
+    """What one thread's requests wait for, so that another thread can end that at once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._stream: Any = None
+        self._is_cut = False
+
+    def cut(self) -> None:
+        """End the present request and all later ones. A name that is being looked up, or a
+        connection that is being made, ends with its own deadline."""
+        with self._lock:
+            self._is_cut = True
+            found = None if self._stream is None else self._stream.get_extra_info("socket")
+        if found is not None:
+            with contextlib.suppress(OSError):
+                # Not the method of an encrypted socket, which is not made for two threads.
+                socket.socket.shutdown(found, socket.SHUT_RDWR)
+
+    def hold(self, stream: Any) -> None:
+        """Wait for `stream` from now on. Raises Unreachable once the wire was cut."""
+        with self._lock:
+            self._stream = stream
+            if self._is_cut:
+                raise Unreachable("The request was stopped.")
+
+    def let_go(self) -> None:
+        """What comes next on that stream is another's."""
+        with self._lock:
+            self._stream = None
+
+
 class Deadline(threading.local):
-    """When the present request of this thread must be over."""
+    """When the present request of this thread must be over, and who may end it before."""
 
     end_s = float("inf")
+    wire: Wire | None = None
 
     @contextlib.contextmanager
-    def until(self, end_s: float) -> Iterator[None]:
-        before, self.end_s = self.end_s, end_s
+    def until(self, end_s: float, wire: Wire | None = None) -> Iterator[None]:
+        before, self.end_s, self.wire = (self.end_s, self.wire), end_s, wire
         try:
             yield
         finally:
-            self.end_s = before
+            self.end_s, self.wire = before
+
+    def hold(self, stream: Any) -> None:
+        if self.wire is not None:
+            self.wire.hold(stream)
+
+    def let_go(self) -> None:
+        if self.wire is not None:
+            self.wire.let_go()
 
     def within(self, timeout_s: float | None) -> float | None:
         """How long to wait for one thing."""
@@ -69,9 +114,11 @@ class _Stream:
         self._deadline = deadline
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        self._deadline.hold(self._inner)
         return bytes(self._inner.read(max_bytes, self._deadline.within(timeout)))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._deadline.hold(self._inner)
         self._inner.write(buffer, self._deadline.within(timeout))
 
     def close(self) -> None:
