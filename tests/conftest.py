@@ -8,15 +8,23 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ["GGML_NO_BACKTRACE"] = "1"
+# As the program does itself: the hub's library reads these when it is imported.
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+os.environ["HF_HUB_DISABLE_XET"] = "1"
+os.environ["HF_HUB_DISABLE_UPDATE_CHECK"] = "1"
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Started in the background of a script: children would inherit deafness to Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import psutil
 import pytest
+
+if TYPE_CHECKING:
+    from tests.hub.server import LoopbackHub
 
 for _name in ("HEARTH_RUNTIME", "HEARTH_CPU_VARIANT", "HEARTH_GPU_MODULES"):
     os.environ.pop(_name, None)  # the plain build, unless a test says otherwise
@@ -68,3 +76,12 @@ def _nothing_left_running() -> Iterator[None]:
 def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder for the tiny models that tests of this run make."""
     return tmp_path_factory.mktemp("tiny-models")
+
+
+@pytest.fixture
+def hub() -> Iterator[LoopbackHub]:
+    """A running hub on loopback, empty; `tests.hub.samples.fill(hub.shelf)` puts models on it."""
+    from tests.hub.server import loopback_hub
+
+    with loopback_hub() as running:
+        yield running
