@@ -28,6 +28,7 @@ SECTIONS: Final = (
     Section("chat", "Chat"),
     Section("model", "Model"),
     Section("performance", "Performance"),
+    Section("library", "Models on this computer"),
     Section("privacy", "Privacy"),
     Section("window", "Window"),
 )
@@ -250,6 +251,22 @@ SAVE_POWER: Final = switch(
     note="On battery fewer processor threads are used: somewhat slower, and the charge lasts "
     "longer.",
 )
+ADOPT: Final = switch(
+    "library.adopt",
+    True,
+    section="library",
+    label="Use models of other programs",
+    note="Models that LM Studio, Ollama, Jan, GPT4All, KoboldCpp or the Hugging Face cache keep "
+    "are used where they are: never copied, moved or changed.",
+)
+LIBRARY_FOLDERS: Final = text(
+    "library.folders",
+    "",
+    section="library",
+    label="Other folders with models",
+    note="Folders in which to look for .gguf files as well, one a line.",
+    multiline=True,
+)
 KEEP_DELETED_DAYS: Final = integer(
     "privacy.keep_deleted_days",
     30,
@@ -298,6 +315,8 @@ OPTIONS: Final[tuple[Option[Any], ...]] = (
     LEAST_SPEED,
     LEAST_QUALITY,
     SAVE_POWER,
+    ADOPT,
+    LIBRARY_FOLDERS,
     KEEP_DELETED_DAYS,
     OFFLINE,
     SIDEBAR_VISIBLE,
