@@ -22,6 +22,8 @@ from app.foundation.paths import storage_error
 
 MOST_BYTES: Final = 4 * 1024 * 1024
 """Some twenty thousand connections. Beyond it the older half is dropped."""
+_FIRST_BYTES: Final = 64
+"""Holds the whole first line where that says how many were dropped."""
 CUT_OFF: Final = "cut off"
 """The outcome of a connection whose end nobody could write down."""
 
@@ -80,9 +82,10 @@ class Connections:
     def n_dropped(self) -> int:
         """How many older connections are no longer listed."""
         try:
-            return next((_count(line.get("dropped")) for line in self._lines()[:1]), 0)
+            first = self._lines(_FIRST_BYTES)[:1]
         except OSError as error:
             raise _unreadable(error, self._path) from error
+        return next((_count(line.get("dropped")) for line in first), 0)
 
     def _append(self, fields: dict[str, Any]) -> None:
         # A line of its own even after one that a full disk or a killed process cut off.
@@ -129,10 +132,10 @@ class Connections:
                 (begun if "host" in line else ends)[number] = line
         return begun, ends
 
-    def _lines(self) -> list[dict[str, Any]]:
+    def _lines(self, most_bytes: int = 2 * MOST_BYTES) -> list[dict[str, Any]]:
         try:
             with self._path.open("rb") as file:
-                raw = file.read(2 * MOST_BYTES)
+                raw = file.read(most_bytes)
         except FileNotFoundError:
             return []
         found = []

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QUrl, Signal
-from PySide6.QtGui import QDesktopServices, QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, QUrl, Signal
+from PySide6.QtGui import QDesktopServices, QKeyEvent, QShowEvent
+from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from app.foundation.errors import HearthError, InvalidInput
 from app.gui import theme
@@ -27,6 +27,9 @@ from app.gui.widgets.cards import Card, FoldingRow, centred, scrolled
 from app.gui.widgets.plain import ElidedLabel, PlainLabel
 from app.settings.option import Option
 from app.settings.schema import CONTEXT, GPU_LAYERS, OPTIONS, THREADS
+
+if TYPE_CHECKING:
+    from app.gui.settings.connections import ConnectionsPage
 
 
 class SettingsPage(QWidget):
@@ -51,6 +54,8 @@ class SettingsPage(QWidget):
         self.machine = FactRows(self.tr("Looking at this computer…"))
         self.runtime = FactRows(self.tr("Looking…"))
         self._column = QVBoxLayout()
+        self._stack = QStackedWidget()
+        self.connections: ConnectionsPage | None = None
         self._arrange()
         self._fill()
         self._unsubscribe = services.settings.subscribe(bridge.relay(self._changed))
@@ -61,6 +66,30 @@ class SettingsPage(QWidget):
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self._show_in_use()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Escape leads from the connections back to the settings, from those to the chat."""
+        if event.key() == Qt.Key.Key_Escape and self._stack.currentIndex() > 0:
+            self.show_options()
+            return
+        super().keyPressEvent(event)
+
+    def show_connections(self) -> None:
+        """Show the record of connections; made on first use."""
+        if self.connections is None:
+            from app.gui.settings.connections import ConnectionsPage
+
+            page = ConnectionsPage(self._services.profile, self._bridge, self._notify)
+            page.left.connect(self.show_options)
+            self._stack.addWidget(page)
+            self.connections = page
+        self._stack.setCurrentWidget(self.connections)
+        self.connections.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def show_options(self) -> None:
+        """Show the options again."""
+        self._stack.setCurrentIndex(0)
+        self.connections_button.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _arrange(self) -> None:
         back = IconButton("arrow-left", self.tr("Back to the chat"), shortcut_text="Esc")
@@ -78,11 +107,16 @@ class SettingsPage(QWidget):
         self._column.setSpacing(theme.SPACE_8)
         scroll = scrolled(inner, self.tr("Settings"))
         head.addSpacing(scroll.verticalScrollBar().sizeHint().width())
+        options = QWidget()
+        column = QVBoxLayout(options)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(centred(header))
+        column.addWidget(scroll, 1)
+        self._stack.addWidget(options)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
-        whole.setSpacing(0)
-        whole.addWidget(centred(header))
-        whole.addWidget(scroll, 1)
+        whole.addWidget(self._stack)
         self.setFocusProxy(back)
 
     def _fill(self) -> None:
@@ -128,8 +162,17 @@ class SettingsPage(QWidget):
         )
         stays.setContentsMargins(0, theme.SPACE_12, 0, theme.SPACE_12)
         profile = self._services.profile
+        self.connections_button = TextButton(self.tr("Connections…"), icon="globe")
+        self.connections_button.clicked.connect(self.show_connections)
+        record = FoldingRow()
+        record.words.addWidget(PlainLabel(self.tr("Connections made so far")))
+        record.words.addWidget(
+            PlainLabel(self.tr("When, to whom, what for and how much; all of them."), "secondary")
+        )
+        record.side.addWidget(self.connections_button)
         return [
             stays,
+            record,
             self._folder_row(
                 self.tr("Where your chats and settings are kept"),
                 str(profile.root),

@@ -46,14 +46,7 @@ def test_no_cell_is_a_formula_whatever_the_cells_are_split_at(
     text = as_csv([hostile])
     cells = [cell for row in rows(text, delimiter)[1:] for cell in row]
     assert any("HYPERLINK" in cell for cell in cells)
-    for cell in cells:
-        assert (
-            not cell.lstrip(" \t\"'" if delimiter != "," else " \t").startswith(
-                tuple(FORMULA_SIGNS)
-            )
-            or "'" in cell.split("HYPERLINK")[0]
-        )
-        assert cell.strip()[:1] not in FORMULA_SIGNS or not cell.strip()
+    assert not [cell for cell in cells if cell.strip()[:1] in tuple(FORMULA_SIGNS)]
 
 
 def test_harmless_text_is_left_alone() -> None:
