@@ -205,11 +205,11 @@ def _check(cancellation: Cancellation | None) -> None:
 
 
 def candidates(catalogue: Catalogue) -> tuple[Candidate, ...]:
-    """Every file of the catalogue that can be planned from its numbers."""
+    """Every file of a chat model in the catalogue that can be planned from its numbers."""
     return tuple(
         _candidate(entry, file)
         for entry in catalogue.entries
-        if entry.header is not None
+        if entry.header is not None and entry.can_chat
         for file in entry.files
     )
 
@@ -292,6 +292,8 @@ def _candidate(entry: Entry, file: File) -> Candidate:
 def _from_catalogue(subject: Subject) -> tuple[ModelFacts | None, Header | None, bool]:
     """What the catalogue knows: facts, the header they come from, whether its tensors are exact."""
     entry, file = subject.entry, subject.file
+    if entry is not None and not entry.can_chat:
+        raise _not_for_chats(entry.name, "an embedding model, which measures likeness of texts")
     if entry is None or file is None or entry.header is None:
         return None, None, False
     found = foretold(entry, file)
@@ -303,12 +305,14 @@ def _facts_of(remote: Remote, subject: Subject) -> ModelFacts:
     check_model(stripped(remote.header))
     facts = header_facts(remote.header)
     if facts.kind != "chat":
-        raise ModelUnsupported(
-            f"{subject.place.name} cannot be used for a chat.",
-            f"It is {facts.kind_words}.",
-            "Choose another file of the model.",
-        )
+        raise _not_for_chats(subject.place.name, facts.kind_words)
     # The label may stand behind the vocabulary, which was not read.
     quant = subject.quant or quant_in(subject.place.name) or facts.quant
     name = subject.entry.name if subject.entry is not None else facts.name
     return dataclasses.replace(facts, quant=quant, name=name)
+
+
+def _not_for_chats(name: str, what: str) -> ModelUnsupported:
+    return ModelUnsupported(
+        f"{name} cannot be used for a chat.", f"It is {what}.", "Choose another model, or file."
+    )

@@ -16,7 +16,7 @@ from app.gguf.facts import ModelFacts
 from app.gguf.facts import facts_of as header_facts
 from app.gguf.header import Header, TensorInfo
 from app.gguf.types import FILE_TYPES, row_bytes
-from app.models.catalog import Entry, File, HeaderNumbers
+from app.models.entries import Entry, File, HeaderNumbers
 from app.models.layout import Row, layout_of
 from app.models.mixes import knows, types_of
 
@@ -53,6 +53,16 @@ def facts_of(entry: Entry, file: File) -> ModelFacts:
     """
     facts = header_facts(foretold(entry, file).header)
     return replace(facts, quant=file.quant, file_bytes=file.bytes)
+
+
+def unusable(entry: Entry, file: File) -> str:
+    """Why no plan can be made from these numbers, as a sentence; "" where one can."""
+    try:
+        facts_of(entry, file)
+        missing = [t.name for t in foretold(entry, file).header.tensors if t.n_bytes <= 0]
+    except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError):
+        return "the numbers of its header describe no model."
+    return f"no bytes are left for {missing[0]}." if missing else ""
 
 
 @lru_cache(maxsize=4)  # headers are large, and facts of them are kept

@@ -92,6 +92,13 @@ class Reader:
             raise self.wrong(f"has “{unknown[0][:40]}” in {key}, which is not known")
         return tuple(value)
 
+    def prefix(self, key: str) -> str:
+        """What stands in front of a text, spaces and line ends included; "" where missing."""
+        value = self._value(key, "")
+        if not isinstance(value, str) or len(value) > 200 or "\0" in value:
+            raise self.wrong(f"has a {key} that is not a text of at most 200 characters")
+        return value
+
     def tables(self, key: str, noun: str) -> list[Reader]:
         """The tables of an array, each named by its number."""
         value = self._value(key, [])

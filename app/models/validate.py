@@ -8,22 +8,7 @@ from pathlib import Path
 from app.foundation.errors import HearthError
 from app.foundation.paths import resource
 from app.foundation.units import bytes_text
-from app.models.catalog import Catalogue, read_catalogue
-from app.models.facts import foretold
-
-
-def problems(catalogue: Catalogue) -> list[str]:
-    """What a schema cannot see: numbers that do not add up to the files they describe."""
-    found = []
-    for entry in catalogue.entries:
-        if entry.header is None:
-            continue
-        for file in entry.files:
-            header = foretold(entry, file).header
-            missing = [tensor.name for tensor in header.tensors if tensor.n_bytes <= 0]
-            if missing:
-                found.append(f"{entry.id}:{file.quant}: no bytes are left for {missing[0]}.")
-    return found
+from app.models.catalog import problems, read_catalogue
 
 
 def main(words: list[str]) -> int:

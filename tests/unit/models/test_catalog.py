@@ -82,12 +82,38 @@ def _change(*path: str | int, value: Any) -> Callable[[Table], None]:
     return apply
 
 
+VECTORS: Table = {"dimensions": 384, "pooling": "cls"}
+SPLIT: Table = {
+    "quant": "Q4_K_M",
+    "repo": "a/b",
+    "name": "x-00001-of-00002.gguf",
+    "bytes": 4096,
+    "default": True,
+    "sha256": "0" * 64,
+}
+SPLIT_WRONG: Table = {
+    **{key: value for key, value in SPLIT.items() if key != "sha256"},
+    "parts": [{"bytes": 1}, {"bytes": 2}],
+}
+EYE: Table = {"repo": "a/b", "name": "mmproj.gguf", "bytes": 2048}
+SPLIT_EYE: Table = {**EYE, "name": "mmproj-00001-of-00002.gguf"}
+
+
 WRONG: list[tuple[str, Callable[[Table], None], str]] = [
     ("no name", _change("name", value=None), "has no name"),
     ("an unknown key", _change("colour", value="red"), "“colour”"),
     ("an unknown key of a file", _change("files", 0, "sha265", value="x"), "“sha265”"),
     ("a capability nobody knows", _change("capabilities", value=["chat", "telepathy"]), "telepath"),
-    ("an embedding model", _change("capabilities", value=["tools"]), "cannot chat"),
+    ("nothing to use it for", _change("capabilities", value=["tools"]), "neither chat nor"),
+    ("a chat that embeds", _change("capabilities", value=["chat", "embedding"]), "nothing else"),
+    ("an embedding not announced", _change("embedding", value=VECTORS), "not among"),
+    ("parts of a whole file", _change("files", 0, "parts", value=[{"bytes": 1}]), "lists 1"),
+    ("no part at all", _change("files", 0, "name", value="x-00001-of-00000.gguf"), "0 parts"),
+    ("another part", _change("files", 0, "name", value="x-00002-of-00003.gguf"), "than the first"),
+    ("a sum of parts", _change("files", 0, value=SPLIT), "for several parts"),
+    ("parts of more", _change("files", 0, value=SPLIT_WRONG), "not those of its parts"),
+    ("two projectors", _change("projectors", value=[EYE, EYE]), "two projectors"),
+    ("an eye in pieces", _change("projectors", value=[SPLIT_EYE]), "no projector is"),
     ("a rank as text", _change("rank", value="5"), "rank"),
     ("a yes as a number", _change("permissive", value=1), "permissive"),
     ("a sentence without an end", _change("sentence", value="It is good"), "sentence"),
@@ -118,13 +144,43 @@ def test_what_is_wrong_is_said_with_the_model_and_the_key(
     change: Callable[[Table], None], said: str
 ) -> None:
     table = copy.deepcopy(one("qwen3.5-4b"))
-    parsed(table, "mine.toml")
+    assert parsed(table, "mine.toml").serial == 0
     change(table)
     with pytest.raises(CatalogueInvalid) as caught:
         parsed(table, "mine.toml")
     assert "mine.toml" in caught.value.detail
     assert "qwen3.5-4b" in caught.value.detail
     assert said in caught.value.detail
+
+
+@pytest.mark.parametrize("serial", [-1, "2", True])
+def test_a_serial_is_a_number(serial: object) -> None:
+    with pytest.raises(CatalogueInvalid, match="serial"):
+        parsed({**one("qwen3.5-4b"), "serial": serial}, "mine.toml")
+
+
+WRONG_VECTORS: list[tuple[str, Callable[[Table], None], str]] = [
+    ("vectors of nothing", _change("embedding", "dimensions", value=0), "dimensions"),
+    ("a pooling nobody knows", _change("embedding", "pooling", value="sum"), "pooling “sum”"),
+    ("a prefix of a kilobyte", _change("embedding", "query_prefix", value="x" * 1024), "prefix"),
+    ("no word on its vectors", _change("embedding", value=None), "no embedding that says how"),
+    ("an eye", _change("projectors", value=[EYE]), "nothing else"),
+]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [entry[1:] for entry in WRONG_VECTORS],
+    ids=[entry[0] for entry in WRONG_VECTORS],
+)
+def test_what_is_wrong_with_an_embedding_model_is_said(
+    change: Callable[[Table], None], said: str
+) -> None:
+    table = copy.deepcopy(one("bge-small-en-v1.5"))
+    parsed(table, "mine.toml")
+    change(table)
+    with pytest.raises(CatalogueInvalid, match=said):
+        parsed(table, "mine.toml")
 
 
 def test_two_models_of_one_id_and_another_schema_are_refused() -> None:
