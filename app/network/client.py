@@ -9,16 +9,17 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Final
 
 from app import __version__
-from app.foundation.errors import NetworkError, Unreachable
+from app.foundation.errors import NetworkError
 from app.network.connections import Connections, Open
 from app.network.deadline import Deadline, Wire, bind
 from app.network.policy import Address, Policy
+from app.network.trouble import too_slow, trouble, unusable_proxy
 
 if TYPE_CHECKING:
     import httpx2
@@ -31,7 +32,7 @@ SILENCE_S: Final = 30.0
 """The far end may say nothing for this long."""
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _MOST_HEAD_BYTES: Final = 64 * 1024
-#: Sent to the first host only; the rest may follow a redirect anywhere.
+#: Sent to the first host and port only; the rest may follow a redirect anywhere.
 _PRIVATE: Final = frozenset({"authorization", "cookie", "proxy-authorization"})
 
 
@@ -68,18 +69,26 @@ class Incoming:
                     "Try again later; if it stays so, something stands between you and the hub.",
                 )
             if time.monotonic() > self._end_s:
-                raise _too_slow(_host(self.head.url))
+                raise too_slow(_host(self.head.url))
             yield chunk
 
 
 class Client:
     """One for the whole program. Makes nothing before the first request."""
 
-    def __init__(self, policy: Policy, connections: Connections) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        connections: Connections,
+        proxy: Callable[[], str] = lambda: "",
+    ) -> None:
+        """`proxy` is asked for each request: an address, with a sign-in if it needs one; "" for
+        what the system is set to."""
         self._policy = policy
         self._connections = connections
+        self._proxy = proxy
         self._lock = threading.Lock()
-        self._clients: dict[bool, httpx2.Client] = {}
+        self._clients: dict[str, httpx2.Client] = {}
         self._deadline = Deadline()
 
     @contextlib.contextmanager
@@ -93,13 +102,14 @@ class Client:
         deadline_s: float = 60.0,
         body_s: float | None = None,
         wire: Wire | None = None,
+        follow: bool = True,
     ) -> Iterator[Incoming]:
         """Ask for `url` and hand out what comes; all of it must come within `deadline_s`.
 
         `purpose` is a phrase for the record ("header of …"). With `body_s` the deadline is that
         of the head, and the body has so long from there. Another thread may cut `wire`. Any
-        status is handed out but redirects, which are followed. Raises Offline, HostRefused,
-        Unreachable, NetworkError, StorageError.
+        status is handed out but redirects, which are followed unless `follow` is False. Raises
+        Offline, HostRefused, Unreachable, NetworkError, StorageError.
         """
         end_s = time.monotonic() + deadline_s
         address = self._policy.check(url)
@@ -112,7 +122,7 @@ class Client:
             ):
                 found = {name.lower(): value for name, value in response.headers.items()}
                 first = first or found
-                if response.status_code not in _REDIRECTS:
+                if response.status_code not in _REDIRECTS or not follow:
                     _check_encoding(address, found)
                     head = Head(address.url, response.status_code, found, first)
                     if body_s is not None:
@@ -124,9 +134,9 @@ class Client:
             if hop == MOST_REDIRECTS:
                 break
             if time.monotonic() > end_s:
-                raise _too_slow(address.host)
+                raise too_slow(address.host)
             following = self._policy.check(target, came_from=address)
-            if following.host != address.host:
+            if following.origin != address.origin:
                 sent = {name: v for name, v in sent.items() if name.lower() not in _PRIVATE}
             address = following
         raise NetworkError(
@@ -180,10 +190,10 @@ class Client:
                 response.close()
         except httpx2.TimeoutException as error:
             outcome = "timed out"
-            raise _too_slow(address.host) from error
+            raise too_slow(address.host) from error
         except (httpx2.TransportError, httpx2.StreamError) as error:
             outcome = f"failed: {type(error).__name__}"
-            raise _unreachable(address, error) from error
+            raise trouble(address.host, error) from error
         except BaseException as error:
             outcome = f"stopped: {type(error).__name__}"
             raise
@@ -191,28 +201,31 @@ class Client:
             record.end(outcome)
 
     def _client(self, address: Address) -> httpx2.Client:
-        """With the system's proxy, or for this computer without one."""
+        """With a proxy where one is set, and for this computer itself without."""
+        proxy = "" if address.is_loopback else self._proxy()
+        name = "here" if address.is_loopback else proxy
+        with self._lock:
+            if name not in self._clients:
+                self._clients[name] = self._made(proxy, trust_env=not address.is_loopback)
+            return self._clients[name]
+
+    def _made(self, proxy: str, *, trust_env: bool) -> httpx2.Client:
         import httpx2
 
-        with self._lock:
-            if address.is_loopback not in self._clients:
-                try:
-                    made = httpx2.Client(
-                        headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
-                        timeout=httpx2.Timeout(SILENCE_S, connect=CONNECT_S),
-                        trust_env=not address.is_loopback,
-                        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-                        follow_redirects=False,
-                    )
-                except (ImportError, ValueError) as error:
-                    raise NetworkError(
-                        "The proxy of this computer cannot be used.",
-                        f"{error}.",
-                        "Set HTTPS_PROXY to an address that begins with http:// or https://.",
-                    ) from error
-                bind(made, self._deadline)
-                self._clients[address.is_loopback] = made
-            return self._clients[address.is_loopback]
+        try:
+            made = httpx2.Client(
+                headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
+                timeout=httpx2.Timeout(SILENCE_S, connect=CONNECT_S),
+                proxy=proxy or None,
+                trust_env=trust_env,
+                verify=httpx2.create_ssl_context(),
+                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+                follow_redirects=False,
+            )
+        except (ImportError, ValueError) as error:
+            raise unusable_proxy(error, is_ours=bool(proxy)) from error
+        bind(made, self._deadline)
+        return made
 
 
 def _target(address: Address, headers: Mapping[str, str]) -> str:
@@ -244,26 +257,3 @@ def _host(url: str) -> str:
     from app.network.policy import host_of
 
     return host_of(url)
-
-
-def _too_slow(host: str) -> NetworkError:
-    return Unreachable(
-        f"{host} answers too slowly.",
-        "Nothing came for a while, or too little.",
-        "Check the connection and try again.",
-    )
-
-
-def _unreachable(address: Address, error: Exception) -> NetworkError:
-    text = str(error) or type(error).__name__
-    if "CERTIFICATE" in text.upper():
-        return NetworkError(
-            f"{address.host} could not prove that it is {address.host}.",
-            f"Its certificate is not trusted by this computer ({text[:160]}).",
-            "Check the computer's date. A company's proxy needs its certificate in the system.",
-        )
-    return Unreachable(
-        f"{address.host} could not be reached.",
-        f"The system says: {text[:200]}.",
-        "Check the connection, and the proxy if there is one.",
-    )

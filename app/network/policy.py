@@ -29,14 +29,26 @@ class Address:
     host: str
     is_loopback: bool
 
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port: what may see what was told to it."""
+        return origin_of(self.url)
+
 
 class Policy:
-    """The offline switch and the hosts that may be asked. `is_offline` is called for every
-    request; `hosts` are names, with a dot in front for all names below them."""
+    """The offline switch and the hosts that may be asked. `is_offline` and `mirror`, which gives
+    one more host or "", are called for every request; `hosts` are names, with a dot in front for
+    all names below them."""
 
-    def __init__(self, is_offline: Callable[[], bool], hosts: Iterable[str] = HUB_HOSTS) -> None:
+    def __init__(
+        self,
+        is_offline: Callable[[], bool],
+        hosts: Iterable[str] = HUB_HOSTS,
+        mirror: Callable[[], str] = lambda: "",
+    ) -> None:
         self._is_offline = is_offline
         self._hosts = frozenset(host.lower().rstrip(".") for host in hosts)
+        self._mirror = mirror
 
     def check(self, url: str, *, came_from: Address | None = None) -> Address:
         """The address, if it may be asked; `came_from` is where a redirect was met.
@@ -52,7 +64,7 @@ class Policy:
                 f"Hearth does not connect to {_shown(host)}.",
                 "It is none of the places that models are fetched from"
                 + (f"; {came_from.host} pointed there." if came_from else "."),
-                "Check the address. A mirror of the hub is named in HF_ENDPOINT.",
+                "Check the address. A mirror of the hub is named in the settings, under Network.",
             )
         if parts.scheme != "https" and not (parts.scheme == "http" and loopback):
             raise HostRefused(
@@ -86,7 +98,8 @@ class Policy:
     def _knows(self, host: str) -> bool:
         if not host:
             return False
-        if host in self._hosts:
+        mirror = self._mirror().lower().rstrip(".")
+        if host in self._hosts or (mirror and (host == mirror or host.endswith(f".{mirror}"))):
             return True
         labels = host.split(".")
         return any("." + ".".join(labels[start:]) in self._hosts for start in range(1, len(labels)))
@@ -105,6 +118,13 @@ def is_loopback(host: str) -> bool:
 def host_of(url: str) -> str:
     """The host of an address. Raises HostRefused for what is no usable address."""
     return (_split(url).hostname or "").lower()
+
+
+def origin_of(url: str) -> str:
+    """Scheme, host and port, always written the same way. Raises HostRefused."""
+    parts = _split(url)
+    port = parts.port or {"https": 443, "http": 80}.get(parts.scheme, 0)
+    return f"{parts.scheme}://{(parts.hostname or '').lower().rstrip('.')}:{port}"
 
 
 def _split(url: str) -> SplitResult:
