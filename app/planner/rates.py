@@ -22,8 +22,8 @@ _GPU_BYTES_PER_S = 250e9
 _IGPU_BYTES_PER_S = 45e9
 _GPU_FLOPS = 8e12
 _IGPU_FLOPS = 0.8e12
-_CORE_FLOPS = (("AVX512", 70e9), ("AVX2", 35e9), ("DOTPROD", 35e9), ("AVX", 15e9), ("NEON", 12e9))
-"""Multiplications and additions of quantized matrices that one core does in a second."""
+_CORE_FLOPS = (("AVX512", 120e9), ("AVX2", 60e9), ("DOTPROD", 35e9), ("AVX", 15e9), ("NEON", 12e9))
+"""Multiplications and additions that one core does in a second, of Q4_K times many columns."""
 _SLOWEST_CORE_FLOPS = 4e9
 PCIE_BYTES_PER_S: Final = 12e9
 """What arrives over sixteen lanes of PCIe 3 or eight of PCIe 4."""

@@ -148,7 +148,7 @@ def test_a_plan_that_would_leave_a_sliver_does_with_less_and_says_so() -> None:
     thin = plan_for(machine(6.05, 16), facts)
     assert thin.fits == "tight"
     margins = {}
-    for hundredths in range(490, 620, 4):
+    for hundredths in range(490, 620):
         plan = plan_for(machine(hundredths / 100, 16), facts)
         if plan.fits == "tight":
             margins[hundredths] = plan.memory[0].margin_bytes

@@ -240,7 +240,7 @@ def test_a_step_shrinks_with_the_model_and_the_processor() -> None:
     small = llama_8b(n_embd=896, n_ff=(4864,) * 32, n_head=(14,) * 32, head_dim_k=64)
     slow = machine(instruction_sets=("SSE3",))
     assert ubatch_for(small, 2048, 4, machine()) == 256
-    assert ubatch_for(small, 8192, 4, machine()) == 128
+    assert ubatch_for(small, 16_384, 4, machine()) == 128
     assert ubatch_for(llama_8b(), 8192, 4, machine()) < 256
     assert ubatch_for(llama_8b(), 8192, 1, slow) == 32
 
