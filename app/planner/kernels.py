@@ -13,7 +13,7 @@ from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class Pace:
     """Of the probe's operations a second: while reading a prompt, while writing an answer."""
 
     reading: float
@@ -22,27 +22,27 @@ class Share:
 
 #: Where it is faster than Q4_K with AVX-512, it need not be so elsewhere: 1 is the most.
 _BY_TYPE: Final = {
-    "F32": Share(0.60, 0.29),
-    "F16": Share(0.65, 0.23),
-    "BF16": Share(0.65, 0.23),
-    "Q8_0": Share(0.78, 0.39),
-    "Q6_K": Share(1.0, 0.46),
-    "Q5_K": Share(1.0, 0.33),
-    "Q5_0": Share(0.63, 0.29),
-    "Q5_1": Share(0.30, 0.29),
-    "Q4_K": Share(1.0, 0.57),
-    "Q4_0": Share(0.96, 0.50),
-    "Q4_1": Share(0.30, 0.30),
-    "IQ4_NL": Share(0.96, 0.50),
-    "IQ4_XS": Share(1.0, 0.33),
-    "Q3_K": Share(1.0, 0.37),
-    "Q2_K": Share(0.60, 0.59),
-    "IQ3": Share(1.0, 0.13),
-    "IQ2": Share(1.0, 0.21),
-    "IQ1": Share(1.0, 0.21),
-    "MXFP4": Share(0.68, 0.22),
+    "F32": Pace(0.60, 0.29),
+    "F16": Pace(0.65, 0.23),
+    "BF16": Pace(0.65, 0.23),
+    "Q8_0": Pace(0.78, 0.39),
+    "Q6_K": Pace(1.0, 0.46),
+    "Q5_K": Pace(1.0, 0.33),
+    "Q5_0": Pace(0.63, 0.29),
+    "Q5_1": Pace(0.30, 0.29),
+    "Q4_K": Pace(1.0, 0.57),
+    "Q4_0": Pace(0.96, 0.50),
+    "Q4_1": Pace(0.30, 0.30),
+    "IQ4_NL": Pace(0.96, 0.50),
+    "IQ4_XS": Pace(1.0, 0.33),
+    "Q3_K": Pace(1.0, 0.37),
+    "Q2_K": Pace(0.60, 0.59),
+    "IQ3": Pace(1.0, 0.13),
+    "IQ2": Pace(1.0, 0.21),
+    "IQ1": Pace(1.0, 0.21),
+    "MXFP4": Pace(0.68, 0.22),
 }
-_OTHER: Final = Share(0.65, 0.30)
+_OTHER: Final = Pace(0.65, 0.30)
 READING_REST: Final = 0.95
 """What is left of a product's speed in a whole layer: norms, rotations and copies take the rest
 (4 to 7 % beside attention, in models of half a billion to one and a half billion weights)."""
@@ -52,10 +52,10 @@ READING_BANDWIDTH: Final = 0.95
 
 #: Instruction sets with which llama.cpp multiplies several columns at once much faster than one.
 _BLOCKS: Final = frozenset({"AVX2", "AVX512", "DOTPROD", "I8MM"})
-_COLUMN_BY_COLUMN: Final = Share(1.0, 1.0)
+_COLUMN_BY_COLUMN: Final = Pace(1.0, 1.0)
 
 
-def share_of(quant: str, instruction_sets: Iterable[str]) -> Share:
+def pace_of(quant: str, instruction_sets: Iterable[str]) -> Pace:
     """That of the type which most weights of a file have, by the label of its quant.
 
     An old processor does the same for each column, however many there are.

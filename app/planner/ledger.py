@@ -65,8 +65,10 @@ class Ledger:
         dry_run: DryRun | None = None,
         *,
         more_main_bytes: int = 0,
+        beside_bytes: int = 0,
     ) -> None:
-        """`more_main_bytes` is what loads took of main memory beyond the prediction."""
+        """`more_main_bytes` is what loads took of main memory beyond the prediction;
+        `beside_bytes` is held there for something else that belongs to the model."""
         self.facts = facts
         self.pools = pools
         self.n_units = facts.n_layers + 1
@@ -79,7 +81,7 @@ class Ledger:
         if tied_is_repacked(facts, pools[0]):
             self._output_main += facts.tied_output_bytes
         self.more_main_bytes = max(0, more_main_bytes)
-        self._overhead = overhead_bytes(facts) + self.more_main_bytes
+        self._overhead = overhead_bytes(facts) + self.more_main_bytes + max(0, beside_bytes)
         self._rows: dict[tuple[str, str], Rows] = {}
         self._errors_found: dict[str, Need] = {}
         self._dry_run = dry_run

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from app.foundation.units import MIB
 from app.gguf.facts import ModelFacts
@@ -33,6 +33,16 @@ _LABEL_BITS = (
     ("Q6_K", 6.5625),
     ("Q8_0", 8.5),
 )
+
+
+PICTURE_WORK_BYTES: Final = 1 << 30
+"""What a projector may need beside its weights while it looks at a picture (peers reserve as much:
+how large its buffers get depends on the picture)."""
+
+
+def projector_bytes(file_bytes: int) -> int:
+    """Main memory for a projector of that size, to be wished for as `beside_bytes`."""
+    return file_bytes + PICTURE_WORK_BYTES
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,13 @@ class Points:
         )
         own = learnt.of(MAIN, "", facts.architecture)
         more = own.memory_bytes if own is not None else 0
-        self.ledger = Ledger(facts, self.pools, dry_run, more_main_bytes=more)
+        self.ledger = Ledger(
+            facts,
+            self.pools,
+            dry_run,
+            more_main_bytes=more,
+            beside_bytes=wish.beside_bytes,
+        )
         self.threads = threads_for(machine, wish.n_threads)
         self.timing = Timing(self.ledger, machine, self.threads, learnt)
         wanted, count = wanted_context(facts, wish), self.threads.count

@@ -190,4 +190,6 @@ def _speed(plan: Plan, search: Search, point: Point) -> list[Reason]:
         found.append(Reason("speed_estimated"))
     if search.ledger.more_main_bytes > 0:
         found.append(Reason("memory_learnt", {"bytes": search.ledger.more_main_bytes}))
+    if search.wish.beside_bytes > 0:
+        found.append(Reason("beside", {"bytes": search.wish.beside_bytes}))
     return found

@@ -203,6 +203,10 @@ SENTENCES: Final[dict[str, Callable[[Mapping[str, Any]], str]]] = {
         f"Models of this kind took {_size(v, 'bytes')} more than calculated here before; that is "
         "counted in."
     ),
+    "beside": lambda v: (
+        f"The part that sees pictures (projector) and its work take {_size(v, 'bytes')} of main "
+        "memory; that is counted in."
+    ),
     "slow": lambda v: (
         f"It would write about {rate_text(v['speed'])}, slower than the {v['least']:g} that were "
         "asked for."

@@ -13,7 +13,7 @@ from typing import Final
 
 from app.gguf.facts import ModelFacts
 from app.hardware.profile import MachineProfile, known
-from app.planner.kernels import READING_BANDWIDTH, READING_REST, Share, share_of
+from app.planner.kernels import READING_BANDWIDTH, READING_REST, Pace, pace_of
 from app.planner.layout import Layout
 from app.planner.learnt import NOTHING, Learnt, Residual
 from app.planner.ledger import Ledger, Rows
@@ -95,7 +95,7 @@ def ubatch_for(facts: ModelFacts, n_ctx: int, n_threads: int, machine: MachinePr
         feed = facts.n_expert_used * (facts.n_ff_expert or feed)
     attention = 4 * n_ctx * query / _ATTENTION_SHARE
     per_token = max(2 * facts.n_embd * feed, attention, 1)
-    speed = core_flops(machine) * _share(facts, machine).reading
+    speed = core_flops(machine) * _pace(facts, machine).reading
     most = STOP_S * n_threads * speed / per_token
     return max((step for step in UBATCHES if step <= most), default=UBATCHES[0])
 
@@ -123,9 +123,9 @@ class Timing:
         self._active = _sums([whole - all_ + some for whole, all_, some in layers] + [output])
         self._experts = _sums([*experts, 0.0])
         self._operations = 2 * facts.n_params / max(1, facts.weight_bytes)
-        share = _share(facts, machine)
-        self._reading_share = share.reading * READING_REST
-        self._weight_s = self._weights_s(facts.quant, share.writing)
+        pace = _pace(facts, machine)
+        self._reading_share = pace.reading * READING_REST
+        self._weight_s = self._weights_s(facts.quant, pace.writing)
 
     def tokens_per_second(self, layout: Layout, configuration: Configuration) -> float:
         """Tokens written a second at a typical depth: each pool's bytes, one after the other."""
@@ -292,8 +292,8 @@ def _numbers(layout: Layout) -> list[int]:
     return numbers
 
 
-def _share(facts: ModelFacts, machine: MachineProfile) -> Share:
-    return share_of(facts.quant, known(machine.processor.instruction_sets, ("AVX2",)))
+def _pace(facts: ModelFacts, machine: MachineProfile) -> Pace:
+    return pace_of(facts.quant, known(machine.processor.instruction_sets, ("AVX2",)))
 
 
 def _efficiency(quant: str) -> float:

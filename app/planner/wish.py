@@ -9,7 +9,12 @@ from app.planner.quality import Tier
 
 LoadMode = Literal["mmap", "none"]
 
-_WANTED: Final = ("least_tokens_per_second", "least_quality", "n_ctx_wanted")
+_WANTED: Final = (
+    "least_tokens_per_second",
+    "least_quality",
+    "n_ctx_wanted",
+    "beside_bytes",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +23,8 @@ class Wish:
 
     `n_gpu_layers` counts the output layer, -1 is all of them; `devices` are ggml's names, ()
     keeps to the processor. `quant` chooses among the files of a catalogue. The floors and
-    `n_ctx_wanted` are aims: a plan that misses them is still a plan.
+    `n_ctx_wanted` are aims: a plan that misses them is still a plan. `beside_bytes` are held in
+    main memory beside the model: a vision encoder (projector), or a draft model.
     """
 
     n_ctx: int | None = None
@@ -36,6 +42,7 @@ class Wish:
     least_tokens_per_second: float = 6.0
     least_quality: Tier = "D"
     n_ctx_wanted: int | None = None
+    beside_bytes: int = 0
 
     @property
     def pinned(self) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from app.cli import main as cli
 from app.cli.output import DONE, WRONG_USE
 from app.cli.services import CliServices
 from app.foundation.paths import open_profile
+from app.models.catalog import load
 from app.settings.schema import OFFLINE
 from tests.zoo.keeper import FOLDER, machine_files
 
@@ -45,6 +46,23 @@ def test_a_plan_for_every_machine(
     assert any("another machine" in reason or "header" in reason for reason in plan["reasons"])
     assert cli.run(cli.parse(words), services) == DONE
     assert "Why:" in capsys.readouterr().out
+
+
+def test_pictures_are_counted_in_where_a_model_sees(
+    services: CliServices, capsys: pytest.CaptureFixture[str]
+) -> None:
+    needs = []
+    for more in ([], ["--pictures"]):
+        machine = str(FOLDER / "workstation-128gb.json")
+        words = ["plan", "gemma-4-12b", "--machine", machine, *more, "--json"]
+        assert cli.run(cli.parse(words), services) == DONE
+        needs.append(json.loads(capsys.readouterr().out)["memory"]["CPU"]["total_bytes"])
+    projector = load().find("gemma-4-12b")
+    assert projector is not None
+    assert projector.projector is not None
+    assert needs[1] - needs[0] == projector.projector.bytes + (1 << 30)
+    assert cli.run(cli.parse(["plan", "llama-3.2-1b", "--pictures"]), services) == WRONG_USE
+    assert "no part that sees pictures" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.cli.output import DONE, Output
@@ -33,6 +34,9 @@ def add_words(commands: Any, common: argparse.ArgumentParser) -> None:
     )
     add_machine(plan)
     add_pins(plan)
+    plan.add_argument(
+        "--pictures", action="store_true", help="count in the part that sees pictures (projector)"
+    )
     plan.set_defaults(carry_out=carry_out)
 
 
@@ -55,7 +59,9 @@ def carry_out(words: argparse.Namespace, services: CliServices, output: Output) 
     wish, machine = wish_from(words), machine_from(words)
     found = named(words.model, services)
     if found.path is None:
-        return _elsewhere(found.word, services, output, wish, machine)
+        return _elsewhere(found.word, services, output, wish, machine, words.pictures)
+    if words.pictures:
+        wish = _with_projector(wish, _projector_beside(found.path), found.path.name)
     plan = services.planning().plan_file(found.path, wish, machine=machine)
     output.document(plan.as_dict())
     for line in plan.lines():
@@ -69,12 +75,16 @@ def _elsewhere(
     output: Output,
     wish: Wish,
     machine: MachineProfile | None,
+    with_pictures: bool,
 ) -> int:
     """A model that is not here: each stage as it comes on a terminal, the last one printed."""
     with services.reach() as reach:
         subject = subject_for(word, reach, wish, machine)
         # Which file it is was chosen by the quant: the rest of the wish is for its plan.
         wish = dataclasses.replace(wish, quant=None)
+        if with_pictures:
+            projector = subject.entry.projector if subject.entry is not None else None
+            wish = _with_projector(wish, projector.bytes if projector else 0, word)
         last = None
         for step in reach.planning.steps(subject, wish, machine=machine):
             output.status(_DOING.get(step.stage, ""))
@@ -99,6 +109,29 @@ def _elsewhere(
     for line in last.plan.lines():
         output.text(line)
     return DONE
+
+
+def _with_projector(wish: Wish, n_bytes: int, model: str) -> Wish:
+    """The wish with a projector of that size counted in; InvalidInput where there is none."""
+    from app.planner.memory import projector_bytes
+
+    if not n_bytes:
+        raise InvalidInput(
+            f"“{model}” has no part that sees pictures, as far as Hearth knows.",
+            "The catalogue names none, and no mmproj file lies beside the model.",
+            "Plan without --pictures.",
+        )
+    return dataclasses.replace(wish, beside_bytes=projector_bytes(n_bytes))
+
+
+def _projector_beside(path: Path) -> int:
+    """Bytes of the largest projector in a model's folder; 0 where there is none."""
+    try:
+        found = [file for file in path.parent.iterdir() if "mmproj" in file.name.lower()]
+        sizes = [file.stat().st_size for file in found if file.suffix.lower() == ".gguf"]
+    except OSError:
+        return 0
+    return max(sizes, default=0)
 
 
 def _saved(name: str) -> dict[str, Any]:

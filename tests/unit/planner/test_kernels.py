@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from app.planner.kernels import share_of
+from app.planner.kernels import pace_of
 from app.planner.speed import ubatch_for
 from tests.fixtures.plans import llama_8b, machine
 
@@ -18,12 +18,12 @@ NEW, OLD = ("AVX2", "FMA"), ("SSE3", "AVX")
     [("Q4_K_M", "Q4_K"), ("UD-Q4_K_XL", "Q4_K"), ("IQ3_XXS", "IQ3"), ("MXFP4_MOE", "MXFP4")],
 )
 def test_a_label_is_read_down_to_its_type(quant: str, kind: str) -> None:
-    assert share_of(quant, NEW) == share_of(kind, NEW)
-    assert share_of(quant, NEW) != share_of("some other label", NEW)
+    assert pace_of(quant, NEW) == pace_of(kind, NEW)
+    assert pace_of(quant, NEW) != pace_of("some other label", NEW)
 
 
 def test_one_column_is_slower_than_many_but_for_old_processors() -> None:
-    new, old = share_of("Q4_K_M", NEW), share_of("Q4_K_M", OLD)
+    new, old = pace_of("Q4_K_M", NEW), pace_of("Q4_K_M", OLD)
     assert new.writing < new.reading
     assert old.writing == old.reading
 

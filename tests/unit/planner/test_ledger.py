@@ -11,7 +11,9 @@ from app.gguf.facts import ModelFacts
 from app.planner.layout import Layout, layout_of, places_of
 from app.planner.ledger import Ledger, needs
 from app.planner.memory import MAIN, Configuration, DryRun, Pool, compute_bytes
+from app.planner.plan import plan_for
 from app.planner.pools import pools_of
+from app.planner.wish import Wish
 from tests.fixtures.machines import GIB, card, llama_8b, machine, moe_30b
 from tests.verify.search import random_case
 
@@ -159,3 +161,14 @@ def test_what_loads_took_beyond_the_prediction_is_counted_in() -> None:
     plain = Ledger(facts, pools).needs(Configuration(4096))[MAIN]
     learnt = Ledger(facts, pools, more_main_bytes=GIB).needs(Configuration(4096))[MAIN]
     assert learnt.total_bytes == plain.total_bytes + GIB
+
+
+def test_what_is_held_beside_a_model_is_counted_in_main_memory_and_said() -> None:
+    facts, here = llama_8b(), machine(32, 32, cards=(card(20, 24),))
+    plain = plan_for(here, facts)
+    seeing = plan_for(here, facts, Wish(beside_bytes=2 * GIB))
+    assert seeing.memory[0].need.total_bytes - plain.memory[0].need.total_bytes == 2 * GIB
+    assert seeing.configuration == plain.configuration
+    assert "beside" in {reason.code for reason in seeing.reasons}
+    assert "beside_bytes" not in seeing.pinned
+    assert plan_for(machine(6, 8), facts, Wish(beside_bytes=4 * GIB)).fits == "no"
