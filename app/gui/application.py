@@ -149,6 +149,7 @@ class Session(QObject):
         self.window.hide()
         for each in self._app.topLevelWidgets():
             each.hide()
+        self.window.downloads.close()
         self._closing.begin()
 
     def end(self) -> None:
@@ -180,6 +181,7 @@ class Session(QObject):
     def _after_first_paint(self) -> None:
         self._show_notices()
         self._services.after_first_paint()
+        self.window.downloads.open()
         if self._services.first_load is not None:
             self.bridge.watch(self._services.first_load, self._loaded_first)
         self._listen()
@@ -268,6 +270,7 @@ class Session(QObject):
     def _session_ends(self, _manager: QSessionManager) -> None:
         # The system may take the process away right after this returns.
         self._save_state()
+        self.window.downloads_place.telling.let_go()
 
     def _save_state(self) -> None:
         if self.window.isVisible():

@@ -14,6 +14,7 @@ REGENERATE = "Ctrl+R"
 OPTIONS = "Ctrl+Shift+O"
 SIDEBAR = "Ctrl+B"
 MODELS = "Ctrl+Shift+M"
+DOWNLOADS = "Ctrl+J"
 SETTINGS = "Ctrl+,"
 SHORTCUTS = "F1"
 QUIT = "Ctrl+Q"
@@ -33,6 +34,7 @@ _LIST = (
     (OPEN_MODEL, QT_TRANSLATE_NOOP("Keys", "Open a model file")),
     (SIDEBAR, QT_TRANSLATE_NOOP("Keys", "Show or hide the sidebar")),
     (MODELS, QT_TRANSLATE_NOOP("Keys", "Models")),
+    (DOWNLOADS, QT_TRANSLATE_NOOP("Keys", "Downloads")),
     (SETTINGS, QT_TRANSLATE_NOOP("Keys", "Settings")),
     (SHORTCUTS, QT_TRANSLATE_NOOP("Keys", "This list")),
     (QUIT, QT_TRANSLATE_NOOP("Keys", "Quit")),

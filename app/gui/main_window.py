@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 from app.gui import keys, window_state
 from app.gui.bridge import Bridge
 from app.gui.chat.page import ChatPage
-from app.gui.downloads.model import DownloadsModel
+from app.gui.downloads.place import DownloadsPlace
 from app.gui.notify import Notifier
 from app.gui.services import GuiServices
 from app.gui.side_panel import SidePanel
@@ -45,7 +45,8 @@ class MainWindow(QWidget):
         self._shortcuts: ShortcutsOverlay | None = None
         self._settings_page: QWidget | None = None
         self.models_page: ModelsPage | None = None
-        self.downloads = DownloadsModel(services.downloads, bridge, notify.error, self)
+        self.downloads_place = DownloadsPlace(services, bridge, notify, self)
+        self.downloads = self.downloads_place.model
         self.shell = Shell(self)
         content = QWidget(self.shell)
         self.banners = BannerColumn(content)
@@ -53,7 +54,7 @@ class MainWindow(QWidget):
         self.chat_page = ChatPage(services, bridge, notify, self.pages)
         self.pages.addWidget(self.chat_page)
         _stack(content, self.banners, self.pages)
-        self.side = SidePanel(services, bridge, notify, self.shell)
+        self.side = SidePanel(services, bridge, notify, self.downloads_place, self.shell)
         self.sidebar = self.side.conversations
         self.shell.hold(self.side, content)
         self.shell.set_wished(services.settings.get(SIDEBAR_VISIBLE))
@@ -214,6 +215,7 @@ class MainWindow(QWidget):
             (keys.OPTIONS, page.toggle_options),
             (keys.SIDEBAR, self.toggle_sidebar),
             (keys.MODELS, self.show_models),
+            (keys.DOWNLOADS, self.downloads_place.toggle_list),
             (keys.SETTINGS, self.show_settings),
             (keys.SHORTCUTS, self.show_shortcuts),
             (keys.QUIT, self.close),
@@ -235,6 +237,7 @@ class MainWindow(QWidget):
         self.chat_page.conversation_changed.connect(self._mark)
         self.chat_page.conversation_changed.connect(self.sidebar.reload)
         self.chat_page.open_model_requested.connect(self.ask_for_model)
+        self.downloads_place.use_asked.connect(self.open_model)
         ModelDrop(self).dropped.connect(self.open_model)
 
     def _opened(self, conversation_id: str, by_key: bool) -> None:

@@ -8,6 +8,8 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 from app.gui import keys, theme
 from app.gui.bridge import Bridge
 from app.gui.chat.sidebar import Sidebar
+from app.gui.downloads.place import DownloadsPlace
+from app.gui.downloads.strip import DownloadsButton, DownloadsStrip
 from app.gui.notify import Notifier
 from app.gui.services import GuiServices
 from app.gui.widgets.buttons import IconButton, TextButton
@@ -22,12 +24,20 @@ class SidePanel(QWidget):
     fold_asked = Signal()
 
     def __init__(
-        self, services: GuiServices, bridge: Bridge, notify: Notifier, parent: QWidget | None = None
+        self,
+        services: GuiServices,
+        bridge: Bridge,
+        notify: Notifier,
+        downloads: DownloadsPlace,
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
+        self._downloads = downloads
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setProperty("kind", "sidebar")
         self.conversations = Sidebar(services, bridge, notify, self)
+        self.downloads_strip = DownloadsStrip(downloads.model)
+        downloads.opens(self.downloads_strip)
         self.models_button = TextButton(self.tr("Models"), "row", icon="box")
         self.models_button.setToolTip(keys.native(keys.MODELS))
         self.models_button.setCheckable(True)
@@ -48,6 +58,7 @@ class SidePanel(QWidget):
         foot = QVBoxLayout()
         foot.setContentsMargins(*(theme.SPACE_8,) * 4)
         foot.setSpacing(theme.SPACE_4)
+        foot.addWidget(self.downloads_strip)
         foot.addWidget(self.models_button)
         foot.addLayout(last)
         column = QVBoxLayout(self)
@@ -65,6 +76,8 @@ class SidePanel(QWidget):
         unfold.clicked.connect(self.fold_asked)
         new = IconButton("square-pen", self.tr("New chat"), shortcut_text=keys.native(keys.NEW))
         new.clicked.connect(self.conversations.new_asked)
+        downloads = DownloadsButton(self._downloads.model)
+        self._downloads.opens(downloads)
         models = IconButton("box", self.tr("Models"), shortcut_text=keys.native(keys.MODELS))
         models.clicked.connect(self.models_asked)
         settings = IconButton(
@@ -73,5 +86,6 @@ class SidePanel(QWidget):
         settings.clicked.connect(self.settings_asked)
         rail.add_top(unfold)
         rail.add_top(new)
+        rail.add_bottom(downloads)
         rail.add_bottom(models)
         rail.add_bottom(settings)

@@ -7,9 +7,10 @@ what is asked of it is done in turn on another thread. Knows no widget.
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future, wait
 from dataclasses import replace
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 from PySide6.QtCore import QElapsedTimer, QObject, QTimer, Signal
 
@@ -18,6 +19,9 @@ from app.gui.bridge import Bridge
 from app.models.wanted import ENDED, Progress, Wanted
 
 REFRESH_MS = 250
+_CLOSE_S = 0.3
+UNDO_MS = 10_000
+"""How long a cancelled download can be brought back with all that is here of it."""
 
 
 class Downloader(Protocol):
@@ -31,7 +35,32 @@ class Downloader(Protocol):
 
     def resume(self, key: str) -> None: ...
 
-    def cancel(self, key: str) -> None: ...
+    def cancel(self, key: str) -> None:
+        """Stop it, and a little later forget what is here of it."""
+        at = self.at(key)
+        if at is None:
+            return
+        self._leaving[key] = at
+        timer = self._leave_timers[key] = QTimer(self)
+        timer.setSingleShot(True)
+        timer.timeout.connect(partial(self._leave, key))
+        timer.start(self.undo_ms)
+        if at.state not in ENDED:
+            self._do(lambda downloader: downloader.pause(key), key)
+        self._say(key)
+        self.cancelled.emit(key)
+
+    def undo(self, key: str) -> None:
+        """Bring back what was cancelled, as it was."""
+        timer = self._leave_timers.pop(key, None)
+        if timer is None:
+            return
+        timer.stop()
+        timer.deleteLater()
+        before = self._leaving.pop(key)
+        self._say(key)
+        if before.state not in (*ENDED, "paused"):
+            self.resume(key)
 
     def clear(self, key: str) -> None: ...
 
@@ -43,11 +72,13 @@ class DownloadsModel(QObject):
 
     `changed(key)` follows each change of one download, its going included; `finished` and
     `failed` only what ended while the window was open. `refreshed` follows a round of changes.
+    A cancelled one is out of the list at once, and `leaving` until `undo` is too late.
     """
 
     changed = Signal(str)
     finished = Signal(str)
     failed = Signal(str)
+    cancelled = Signal(str)
     refreshed = Signal()
 
     def __init__(
@@ -67,8 +98,11 @@ class DownloadsModel(QObject):
         self._unlisten: Callable[[], None] | None = None
         self._known: dict[str, Progress] = {}
         self._asked: dict[str, Progress] = {}
+        self._leaving: dict[str, Progress] = {}
+        self._leave_timers: dict[str, QTimer] = {}
         self._is_open = self._is_closed = self._is_asking = self._is_stale = False
         self._has_looked = False
+        self.undo_ms = UNDO_MS
         self._told = bridge.mailbox(self._hear)
         self._since = QElapsedTimer()
         self._timer = QTimer(self)
@@ -94,16 +128,19 @@ class DownloadsModel(QObject):
         self._bridge.watch(self._turn.do(work), self._built, self._on_error)
 
     def close(self) -> None:
-        """Hear nothing more."""
+        """Hear nothing more; what was cancelled can no longer be brought back."""
+        gone = [self._leave(key) for key in tuple(self._leave_timers)]
         self._is_closed = True
         self._timer.stop()
+        wait(gone, timeout=_CLOSE_S)
         if self._unlisten is not None:
             self._unlisten()
             self._unlisten = None
 
     def states(self) -> tuple[Progress, ...]:
         """Every download in the list, in the order it was asked for."""
-        return tuple({**self._known, **self._asked}.values())
+        listed = {**self._known, **self._asked}
+        return tuple(each for key, each in listed.items() if key not in self._leaving)
 
     def of(self, wanted: Wanted) -> Progress | None:
         """How far this one has come; None if it is not in the list."""
@@ -111,13 +148,23 @@ class DownloadsModel(QObject):
 
     def at(self, key: str) -> Progress | None:
         """The same by its key."""
+        if key in self._leaving:
+            return None
         return self._asked.get(key) or self._known.get(key)
+
+    def leaving(self, key: str) -> Progress | None:
+        """What was cancelled and can still be brought back, as it was then."""
+        return self._leaving.get(key) if key in self._leave_timers else None
 
     def add(self, wanted: Wanted) -> None:
         """Download this; shown as waiting at once."""
         if self._build is None:
             return
         self.open()
+        if self.leaving(wanted.key) is not None:
+            self.undo(wanted.key)
+            return
+        self._leaving.pop(wanted.key, None)
         at = self.of(wanted)
         if at is None or at.state in ENDED:
             self._asked[wanted.key] = Progress(
@@ -150,13 +197,20 @@ class DownloadsModel(QObject):
         """Take what has ended out of the list."""
         self._do(lambda downloader: downloader.clear(key), key)
 
+    def _leave(self, key: str) -> Future[object]:
+        timer = self._leave_timers.pop(key)
+        timer.stop()
+        timer.deleteLater()
+        self._say(key)
+        return self._do(lambda downloader: downloader.cancel(key), key)
+
     def _built(self, downloader: Downloader) -> None:
         if self._is_closed:
             return
         self._unlisten = downloader.listen(self._told.append)
         self._refresh()
 
-    def _do(self, act: Callable[[Downloader], object], key: str) -> None:
+    def _do(self, act: Callable[[Downloader], object], key: str) -> Future[Any]:
         """In turn, after it was built. What was shown meanwhile gives way to what came of it."""
 
         def work() -> tuple[Progress, ...] | None:
@@ -168,15 +222,20 @@ class DownloadsModel(QObject):
 
         done = self._turn.do(work)
         self._bridge.watch(done, partial(self._acted, key), partial(self._not_acted, key))
+        return done
 
     def _acted(self, key: str, states: tuple[Progress, ...] | None) -> None:
         self._asked.pop(key, None)
+        if key not in self._leave_timers:
+            self._leaving.pop(key, None)
         if states is not None:
             self._take(states)
 
     def _not_acted(self, key: str, error: BaseException) -> None:
-        if self._asked.pop(key, None) is not None:
-            self._say(key)
+        self._asked.pop(key, None)
+        if key not in self._leave_timers:
+            self._leaving.pop(key, None)
+        self._say(key)
         self._on_error(error)
 
     def _hear(self, _told: list[Progress]) -> None:
