@@ -11,18 +11,16 @@ from PySide6.QtCore import QCoreApplication, QLocale
 
 from app.foundation.units import bytes_text, rate_text
 from app.gui.models.parts import fillings_of
+from app.gui.plan_words import READING_TOKENS_PER_S, SLOWER, speed_words
+from app.gui.plan_words import capital as capital
 from app.hardware.profile import MachineProfile, Unknown, known
 from app.planner.plan import Plan
 from app.planner.pools import MAIN, pools_of
 from app.planner.quality import Tier
-from app.planner.reading import READER_WORDS_A_MINUTE, WORDS_A_TOKEN
 
 translate = QCoreApplication.translate
 Verdict = Literal["well", "tight", "no"]
 
-READING_TOKENS_PER_S = READER_WORDS_A_MINUTE / 60 / WORDS_A_TOKEN
-_SLOWER = 0.8
-"""Below this share of reading speed a person waits for each word."""
 _PAGE_TOKENS = 670
 """A page of 500 words."""
 
@@ -30,7 +28,7 @@ _PAGE_TOKENS = 670
 def verdict_of(plan: Plan) -> Verdict:
     """One of the three: a plan that fits but crawls is tight, not well."""
     ratio = plan.expected.generated_tokens_per_second / READING_TOKENS_PER_S
-    if plan.fits == "well" and ratio < _SLOWER:
+    if plan.fits == "well" and ratio < SLOWER:
         return "tight"
     return plan.fits
 
@@ -42,26 +40,6 @@ def verdict_words(verdict: Verdict) -> str:
         "tight": translate("Models", "tight"),
         "no": translate("Models", "too big"),
     }[verdict]
-
-
-def speed_words(tokens_per_second: float) -> str:
-    """Writing against reading: "writes about three times as fast as you read"."""
-    ratio = tokens_per_second / READING_TOKENS_PER_S
-    steps = (
-        (0.3, translate("Models", "writes only a word now and then")),
-        (0.6, translate("Models", "writes about half as fast as you read")),
-        (_SLOWER, translate("Models", "writes a little slower than you read")),
-        (1.3, translate("Models", "writes about as fast as you read")),
-        (1.8, translate("Models", "writes half as fast again as you read")),
-        (2.5, translate("Models", "writes about twice as fast as you read")),
-        (3.5, translate("Models", "writes about three times as fast as you read")),
-        (4.5, translate("Models", "writes about four times as fast as you read")),
-        (7.5, translate("Models", "writes many times faster than you read")),
-    )
-    for most, words in steps:
-        if ratio < most:
-            return words
-    return translate("Models", "writes faster than you could follow")
 
 
 def page_words(tokens_per_second: float, locale: QLocale) -> str:
@@ -130,11 +108,6 @@ def sentence_of(plan: Plan) -> str:
     return translate("Models", "It fits with room for your other programs, and {speed}.").format(
         speed=speed
     )
-
-
-def capital(words: str) -> str:
-    """The words as a sentence begins."""
-    return words[:1].upper() + words[1:]
 
 
 def quality_words(tier: Tier) -> str:
