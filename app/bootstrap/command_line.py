@@ -10,6 +10,7 @@ from app.bootstrap.checks import checks
 from app.bootstrap.runtime import Runtime
 from app.cli.services import CliServices, KnownModel, Reach
 from app.hardware.probe import ledger_of, probe
+from app.network.connections import Connections
 from app.protocol.model_ref import BUILT_IN
 from app.settings.schema import MODEL_PATH
 
@@ -25,6 +26,7 @@ def services_for(runtime: Runtime) -> CliServices:
         checks=lambda: checks(runtime),
         try_again=lambda: len(ledger_of(runtime.profile.root).forget_bad()),
         reach=lambda: reach(runtime),
+        connections=lambda: Connections(runtime.profile.connections),
     )
 
 
@@ -35,7 +37,7 @@ def reach(runtime: Runtime) -> Iterator[Reach]:
 
     network = Network(runtime.profile, runtime.settings)
     try:
-        yield Reach(network.planning(runtime.planning), network.repositories)
+        yield Reach(network.planning(runtime.planning), network.hub)
     finally:
         network.close()
 

@@ -16,7 +16,7 @@ _log = logging.getLogger(__name__)
 
 #: Each is a module of `app.cli.commands`, imported when its word or a call for help is there:
 #: the window starts without them.
-COMMANDS = ("ask", "probe", "plan", "models", "doctor", "selftest")
+COMMANDS = ("ask", "probe", "plan", "models", "connections", "doctor", "selftest")
 
 
 class _Parser(argparse.ArgumentParser):

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from app.inference.catalogue_planning import CataloguePlanning
     from app.inference.planning import Planning
     from app.inference.service import InferenceService
-    from app.models.repository import Repositories
+    from app.models.hub import Hub
+    from app.network.connections import Connections
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Reach:
     """What may ask the network, for as long as it is held."""
 
     planning: CataloguePlanning
-    repositories: Repositories
+    hub: Hub
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +61,4 @@ class CliServices:
     checks: Callable[[], Iterable[Check]]
     try_again: Callable[[], int]
     reach: Callable[[], AbstractContextManager[Reach]]
+    connections: Callable[[], Connections]
