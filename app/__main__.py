@@ -9,6 +9,7 @@ CHILDREN = {
     "disk": "app.hardware.disk",
     "dry-run": "app.engine.dry_run",
     "probe": "app.engine.probe",
+    "quantize": "app.engine.quantizer",
     "template": "app.templates.child",
     "trial": "app.engine.trial",
     "window": "app.gui.trial",

@@ -6,6 +6,10 @@ list. Pure. A label it does not know has no mix; publishers' own ("UD-…") leas
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
+from app.gguf.header import TensorInfo
 from app.gguf.types import BY_NAME
 from app.models.layout import Row
 
@@ -36,12 +40,27 @@ _FALLBACK = {
     "Q5_K": "Q5_1",
     "Q6_K": "Q8_0",
 }
+#: Parts of names of tensors that are never quantized (tensor_allows_quantization).
 _KEPT = (
     "_norm",
     "ffn_gate_inp.",
+    "ffn_gate_tid2eid.",
+    "altup",
+    "laurel",
+    "per_layer_model_proj",
     "ssm_conv1d",
     "shortconv.conv.",
+    "indexer.k_proj.",
+    "indexer.q_proj.",
+    "attn_rel_b.",
+    *(f"time_mix_{name}." for name in ("first", "w0", "w1", "w2", "v0", "v1", "v2")),
+    *(f"time_mix_{name}." for name in ("a0", "a1", "a2", "g1", "g2", "decay_w1", "decay_w2")),
+    "time_mix_lerp_fused.",
 )
+#: Mixes that give more to the output of attention where there are eight experts.
+_MORE_OUTPUT = frozenset({"Q3_K_M", "IQ4_NL", "IQ4_XS", "Q4_K_S", "Q4_K_M"})
+_KEPT_WHOLE = frozenset({"position_embd.weight", "token_types.weight"})
+_LAYER = re.compile(r"blk\.(\d+)\.")
 
 
 def knows(quant: str) -> bool:
@@ -56,6 +75,44 @@ def types_of(quant: str, rows: list[Row], n_layers: int, n_gqa: int, n_expert: i
     """
     mixer = _Mixer(quant, rows, n_layers, n_gqa, n_expert)
     return [mixer.type_of(name, shape) for name, shape in rows]
+
+
+def retyped(
+    quant: str, tensors: Sequence[TensorInfo], n_layers: int, n_gqa: int, n_expert: int
+) -> dict[str, str]:
+    """The type of each tensor, by name, once llama.cpp has quantized a file of these.
+
+    What is never quantized keeps the type it has. Raises KeyError for a label not known.
+    """
+    ordered = sorted(tensors, key=lambda tensor: _place(tensor.name))
+    rows = [(tensor.name, _trimmed(tensor.shape)) for tensor in ordered]
+    types = types_of(quant, rows, n_layers, n_gqa, n_expert)
+    return {
+        tensor.name: tensor.type_name if _is_kept(*row) else kind
+        for tensor, row, kind in zip(ordered, rows, types, strict=True)
+    }
+
+
+def _place(name: str) -> tuple[int, str]:
+    """The order in which llama.cpp goes through tensors (weight_name_comparer)."""
+    match = _LAYER.match(name)
+    return (int(match[1]) if match else -1, name)
+
+
+def _trimmed(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Without sizes of one at the end, which do not count as dimensions (ggml_n_dims)."""
+    while len(shape) > 1 and shape[-1] == 1:
+        shape = shape[:-1]
+    return shape
+
+
+def _is_kept(name: str, shape: tuple[int, ...]) -> bool:
+    return (
+        len(shape) < 2
+        or not name.endswith("weight")
+        or name in _KEPT_WHOLE
+        or any(part in name for part in _KEPT)
+    )
 
 
 class _Mixer:
@@ -78,7 +135,7 @@ class _Mixer:
     def type_of(self, name: str, shape: tuple[int, ...]) -> str:
         if "per_layer_model_proj" in name:
             return "BF16"  # kept as the converter wrote it
-        if len(shape) < 2 or not name.endswith("weight") or any(part in name for part in _KEPT):
+        if _is_kept(name, shape):
             return "F32"
         if self._base in _WIDE:
             return self._base
@@ -96,13 +153,19 @@ class _Mixer:
             return self._value(name)
         if "ffn_down" in name:
             return self._down(name)
-        if "attn_output.weight" in name and self._quant == "Q3_K_M":
-            return "Q5_K" if self._n_expert == 8 else "Q4_K"
+        if "attn_k.weight" in name and self._n_expert == 8:
+            return "Q8_0"
+        if "attn_output.weight" in name:
+            if self._n_expert == 8:
+                return "Q5_K" if self._quant in _MORE_OUTPUT else self._base
+            return "Q4_K" if self._quant == "Q3_K_M" else self._base
         return self._base
 
     def _value(self, name: str) -> str:
         place = self._values
         self._values += 1
+        if self._n_expert == 8:
+            return "Q8_0"
         if self._quant == "Q3_K_M":
             return "Q5_K" if place < 2 else "Q4_K"
         if self._base in ("IQ4_NL", "IQ4_XS") and self._n_gqa >= 4:
