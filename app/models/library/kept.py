@@ -43,9 +43,10 @@ class Kept:
     """One model, with all files that belong to it.
 
     `path` is its first file, `parts` all files of its weights in order; `bytes` counts these,
-    the projector and the adapters. `id` stays the same while its content does, wherever it is moved
-    to. `also_at` are other places that hold the same content. `source_words` is for people.
-    `state` says whether it can be used, and `problem` why not, in a sentence ("" where it can).
+    the projector and the adapters. `id` stays the same while the content does, wherever it is
+    moved to. `also_at` are other places that hold the same content, `also_named` what it is
+    called there. `source_words` is for people. `state` says whether it can be used, and
+    `problem` why not, in a sentence ("" where it can).
     `verified`: "yes" read whole and as it should be, "changed" its size or time changed since,
     "no" never, "failed" its content is not what it should be. `sha256` is the first file's where
     it is known, `repo` and `revision` the hub's. `seen_at` is when it was last there (seconds
@@ -73,6 +74,12 @@ class Kept:
     revision: str = ""
     sha256: str = ""
     seen_at: float = 0.0
+    also_named: tuple[str, ...] = ()
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All files that belong to it."""
+        return (*self.parts, *((self.projector,) if self.projector else ()), *self.adapters)
 
     @property
     def is_usable(self) -> bool:

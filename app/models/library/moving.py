@@ -1,0 +1,246 @@
+"""Moves Hearth's models folder: everything is in the new place, read again, before the setting is
+switched, and the setting is on disk before anything old is deleted.
+
+A journal in the profile tells how far that came; ended at any point, all models are whole in the
+folder that the setting names. One process at a time; the caller's thread, never the window's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from app.foundation.errors import InvalidInput, StorageError
+from app.models.library.whole import (
+    Steps,
+    check_space,
+    copied,
+    file_error,
+    sha256_of,
+    synced,
+)
+from app.settings.file import write_atomically
+
+_MOST_BYTES: Final = 32 << 20
+_MOST_FILES: Final = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """One file below the folder, as it was when it was copied."""
+
+    name: str
+    bytes: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """How far a move came: "copying" may be begun anew, "deleting" be carried on."""
+
+    old: str
+    new: str
+    phase: Literal["copying", "deleting"]
+    files: tuple[_File, ...] = ()
+
+
+class Moving:
+    """One profile's move. `journal` is a file in the profile."""
+
+    def __init__(self, journal: Path) -> None:
+        self._path = journal
+
+    def begun(self) -> Journal | None:
+        """The move that did not come to its end."""
+        try:
+            with self._path.open("rb") as file:
+                content = file.read(_MOST_BYTES + 1)
+            table = json.loads(content)
+            files = tuple(
+                _File(str(name), int(size), int(time)) for name, size, time in table["files"]
+            )
+            if table["phase"] not in ("copying", "deleting"):
+                return None
+            return Journal(str(table["old"]), str(table["new"]), table["phase"], files)
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            return None
+
+    def carry_on(self, current: Path) -> None:
+        """Delete what an earlier move left behind, if the folder now in use is where it went."""
+        journal = self.begun()
+        if journal is None or journal.phase != "deleting":
+            return
+        if Path(journal.new) == current and current.is_dir():
+            self._delete(journal)
+
+    def move(
+        self,
+        old: Path,
+        new: Path,
+        switch: Callable[[Path], None],
+        steps: Callable[[int], Steps],
+    ) -> None:
+        """Move everything in `old` to `new` and `switch` to it.
+
+        Raises InvalidInput for a folder that will not do, StorageError and its kin, Stopped; the
+        old folder is in use then, and whole.
+        """
+        check_target(old, new)
+        files = _files(old)
+        self._write(Journal(str(old), str(new), "copying"))
+        moving = steps(2 * sum(file.bytes for file in files))
+        try:
+            _make(new)
+            _check_names(old, new, files)
+            if not _same_disk(old, new):
+                absent = [file for file in files if not os.path.lexists(new / file.name)]
+                check_space(new, sum(file.bytes for file in absent))
+            for file in files:
+                _place(old / file.name, new / file.name, file, moving)
+        except OSError as error:
+            raise file_error(error, new) from error
+        done = Journal(str(old), str(new), "deleting", tuple(files))
+        self._write(done)
+        try:
+            switch(new)
+        except BaseException:
+            self._write(Journal(str(old), str(new), "copying"))
+            raise
+        self._delete(done)
+
+    def _delete(self, journal: Journal) -> None:
+        """Remove the originals that are still as they were copied; what cannot be removed now is
+        tried again later."""
+        old, new, left = Path(journal.old), Path(journal.new), False
+        folders: set[Path] = set()
+        for file in journal.files:
+            path = old / file.name
+            folders.update(path.relative_to(old).parents)
+            try:
+                status = path.lstat()
+                as_copied = (status.st_size, status.st_mtime_ns) == (file.bytes, file.mtime_ns)
+                if as_copied and os.path.lexists(new / file.name):
+                    path.unlink()
+            except FileNotFoundError:
+                continue
+            except OSError:
+                left = True
+        for folder in sorted(folders, key=lambda path: -len(path.parts)):
+            with contextlib.suppress(OSError):
+                (old / folder).rmdir()
+        if not left:
+            with contextlib.suppress(OSError):
+                self._path.unlink()
+
+    def _write(self, journal: Journal) -> None:
+        table = asdict(journal)
+        table["files"] = [[file.name, file.bytes, file.mtime_ns] for file in journal.files]
+        try:
+            write_atomically(self._path, json.dumps(table).encode("ascii"))
+        except OSError as error:
+            raise file_error(error, self._path) from error
+
+
+def check_target(old: Path, new: Path) -> None:
+    """Raises InvalidInput where nothing can be moved to."""
+    if not new.is_absolute():
+        raise InvalidInput(
+            "That is not a folder.", f"{new} is not a whole path.", "Choose a folder."
+        )
+    there, here = new.resolve(), old.resolve()
+    if there == here:
+        raise InvalidInput("The models are in that folder already.", str(new))
+    if there.is_relative_to(here) or here.is_relative_to(there):
+        raise InvalidInput(
+            "The models cannot be moved there.",
+            f"One of {old} and {new} lies inside the other.",
+            "Choose a folder beside it.",
+        )
+
+
+def _make(new: Path) -> None:
+    new.mkdir(parents=True, exist_ok=True)
+    probe = new / f".hearth-write-{os.getpid()}"
+    probe.write_bytes(b"\0" * 4096)
+    probe.unlink()
+
+
+def _files(old: Path) -> list[_File]:
+    found: list[_File] = []
+    for path in _below(old):
+        status = path.lstat()
+        found.append(_File(str(path.relative_to(old)), status.st_size, status.st_mtime_ns))
+        if len(found) > _MOST_FILES:
+            raise InvalidInput(
+                "The folder holds too many files to be moved.",
+                f"{old} holds more than {_MOST_FILES:,}.",
+                "Move it yourself while Hearth is closed, and name it in the settings.",
+            )
+    return sorted(found, key=lambda file: file.name)
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """Files and links, without following links to folders."""
+    try:
+        with os.scandir(folder) as entries:
+            listed = sorted(entries, key=lambda entry: entry.name)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise file_error(error, folder) from error
+    for entry in listed:
+        if entry.is_dir(follow_symlinks=False):
+            yield from _below(Path(entry.path))
+        elif entry.is_symlink() or entry.is_file(follow_symlinks=False):
+            yield Path(entry.path)
+
+
+def _check_names(old: Path, new: Path, files: list[_File]) -> None:
+    """Nothing in the new folder is written over: what has the same name must be as long."""
+    for file in files:
+        target = new / file.name
+        if not os.path.lexists(target):
+            continue
+        status = target.lstat()
+        if not stat.S_ISREG(status.st_mode) or status.st_size != file.bytes:
+            raise _taken(target)
+
+
+def _taken(target: Path) -> StorageError:
+    return StorageError(
+        "Something else is in the new folder already.",
+        f"{target} is not the file that would go there.",
+        "Choose an empty folder, or move that file away.",
+    )
+
+
+def _same_disk(old: Path, new: Path) -> bool:
+    return not old.exists() or old.stat().st_dev == new.stat().st_dev
+
+
+def _place(source: Path, target: Path, file: _File, steps: Steps) -> None:
+    """A second name for the file where the disk is the same, else a copy that was read again."""
+    steps.add(0)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if os.path.lexists(target):
+        if os.path.samefile(source, target):
+            steps.add(2 * file.bytes)
+        elif sha256_of(source, steps) != sha256_of(target, steps):
+            raise _taken(target)
+        return
+    if source.is_symlink():
+        os.symlink(os.readlink(source), target)
+        return
+    try:
+        os.link(source, target)
+    except OSError:
+        copied(source, target, steps)
+    else:
+        synced(target.parent)
+        steps.add(2 * file.bytes)
