@@ -29,7 +29,6 @@ USER_AGENT: Final = f"Hearth/{__version__}"
 MOST_REDIRECTS: Final = 5
 CONNECT_S: Final = 10.0
 SILENCE_S: Final = 30.0
-"""The far end may say nothing for this long."""
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _MOST_HEAD_BYTES: Final = 64 * 1024
 #: Sent to the first host and port only; the rest may follow a redirect anywhere.
@@ -81,12 +80,15 @@ class Client:
         policy: Policy,
         connections: Connections,
         proxy: Callable[[], str] = lambda: "",
+        *,
+        silence_s: float = SILENCE_S,
     ) -> None:
         """`proxy` is asked for each request: an address, with a sign-in if it needs one; "" for
-        what the system is set to."""
+        what the system is set to. The far end may say nothing for `silence_s`."""
         self._policy = policy
         self._connections = connections
         self._proxy = proxy
+        self._silence_s = silence_s
         self._lock = threading.Lock()
         self._clients: dict[str, httpx2.Client] = {}
         self._deadline = Deadline()
@@ -215,7 +217,7 @@ class Client:
         try:
             made = httpx2.Client(
                 headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
-                timeout=httpx2.Timeout(SILENCE_S, connect=CONNECT_S),
+                timeout=httpx2.Timeout(self._silence_s, connect=CONNECT_S),
                 proxy=proxy or None,
                 trust_env=trust_env,
                 verify=httpx2.create_ssl_context(),
