@@ -1,0 +1,1 @@
+"""Downloads of models: asked for, fetched, checked, and only then put where models are."""

@@ -1,0 +1,103 @@
+"""Where a download's files go on this disk: own names, made from claimed ones, inside one folder.
+
+`FOLDER/OWNER/REPOSITORY/FILE.gguf` is what other programs use too. Nothing that is there is ever
+written over: content that differs gets a folder of its own. Pure but for `inside`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from app.foundation.errors import InvalidInput, StorageError
+from app.models.wanted import Part
+
+WORKSHOP: Final = ".hearth"
+"""The folder for what is not whole yet. No name made here begins with a dot."""
+MOST_PARTS: Final = 1024
+_LONGEST: Final = 80
+_MOST_HOMES: Final = 50
+_FILE: Final = re.compile(r"(.*?)((?:-\d{5}-of-\d{5})?\.gguf)\Z", re.IGNORECASE | re.DOTALL)
+_ODD: Final = re.compile(r"[^A-Za-z0-9._+\-]")
+_DEVICES: Final = frozenset(
+    {"con", "prn", "aux", "nul", "conin$", "conout$"}
+    | {f"{port}{number}" for port in ("com", "lpt") for number in "0123456789"}
+)
+
+
+def component(text: str, suffix: str = "") -> str:
+    """A name for one folder or file that every system takes, ending in `suffix`.
+
+    What had to be changed or cut is told apart by a few digits of a hash.
+    """
+    name = _ODD.sub("_", text).strip("._-")
+    if name.split(".")[0].lower() in _DEVICES:
+        name = f"_{name}"
+    if name == text and len(name) <= _LONGEST:
+        return name + suffix
+    mark = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{name[: _LONGEST - 9].rstrip('._-') or 'model'}~{mark}{suffix}"
+
+
+def file_names(parts: tuple[Part, ...]) -> tuple[str, ...]:
+    """The name of each part's file, each once, also where capitals do not count.
+
+    Raises InvalidInput for what is no list of GGUF files.
+    """
+    if not 1 <= len(parts) <= MOST_PARTS:
+        raise InvalidInput("There is nothing to download.", f"It has {len(parts)} files.")
+    names: list[str] = []
+    for part in parts:
+        last = re.split(r"[/\\]", part.name)[-1]
+        match = _FILE.match(last)
+        if match is None:
+            raise InvalidInput(
+                "Hearth downloads GGUF files only.",
+                f"“{last[:80]}” is not named like one.",
+                "Choose a file whose name ends in .gguf.",
+            )
+        name = component(match[1], match[2].lower())
+        if name.casefold() in {taken.casefold() for taken in names}:
+            mark = hashlib.sha256(part.name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+            name = component(f"{match[1][: _LONGEST - 9]}~{mark}", match[2].lower())
+        names.append(name)
+    return tuple(names)
+
+
+def homes(folder: Path, repo: str, digest: str) -> Iterator[Path]:
+    """Folders for the files of a repository, the usual one first.
+
+    The others, marked by `digest`, are for files whose name is taken by something else. Raises
+    StorageError.
+    """
+    owner, _, name = repo.rpartition("/")
+    above = folder / component(owner or "models")
+    last = component(name)
+    mark = component(digest[:8])
+    yield inside(folder, above / last)
+    yield inside(folder, above / f"{last}~{mark}")
+    for number in range(2, _MOST_HOMES):
+        yield inside(folder, above / f"{last}~{mark}-{number}")
+
+
+def inside(folder: Path, path: Path) -> Path:
+    """`path`, when it stays in `folder` though links are followed. Raises StorageError."""
+    try:
+        if path.resolve().is_relative_to(folder.resolve()):
+            return path
+        why = "A link leads out of it."
+    except (OSError, RuntimeError) as error:
+        why = f"The system said “{error}”."
+    raise StorageError(
+        "Hearth writes models into the models folder only.",
+        f"“{path}” is not inside “{folder}”. {why}",
+        "Remove the link, or choose another folder in the settings, under Downloads.",
+    )
+
+
+def workshop(folder: Path, key: str) -> Path:
+    """Where the partial files of one download lie."""
+    return folder / WORKSHOP / key

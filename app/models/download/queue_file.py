@@ -1,0 +1,156 @@
+"""The list of downloads on disk, so that they go on after a restart.
+
+Several processes may keep theirs in one file: each writes what is its own and leaves the rest.
+Waits for the disk; never the window's thread. What cannot be read is left out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final, cast, get_args
+
+from app.foundation.errors import HearthError
+from app.models.download.asking import SHA256
+from app.models.download.claim import Claim
+from app.models.download.entry import Entry
+from app.models.download.partial import Expected
+from app.models.download.places import file_names
+from app.models.wanted import Part, Role, State, Wanted
+from app.settings.file import write_atomically
+
+log = logging.getLogger(__name__)
+
+FORMAT: Final = 1
+MOST_BYTES: Final = 8 << 20
+_LOCK_WAIT_S: Final = 2.0
+_POLL_S: Final = 0.01
+
+Json = dict[str, Any]
+
+
+class QueueFile:
+    """One file of a profile."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def load(self) -> list[Entry]:
+        """What was not over when it was written, in order."""
+        found = []
+        for item in self._items():
+            entry = entry_of(item)
+            if entry is not None:
+                found.append(entry)
+        return found
+
+    def save(self, own: Mapping[str, Json | None]) -> None:
+        """Write these by their key, remove those that are None. Raises OSError."""
+        with self._alone():
+            items = [item for item in self._items() if _key_of(item) not in own]
+            items += [item for item in own.values() if item is not None]
+            said = json.dumps({"downloads": FORMAT, "items": items}, indent=1)
+            write_atomically(self._path, said.encode("ascii") + b"\n")
+
+    def _items(self) -> list[Json]:
+        try:
+            with self._path.open("rb") as file:
+                content = file.read(MOST_BYTES + 1)
+            if len(content) > MOST_BYTES:
+                raise ValueError("far too large")
+            document = json.loads(content)
+            if document["downloads"] != FORMAT:
+                raise ValueError("of another version")
+            items = document["items"]
+            return [item for item in items if isinstance(item, dict)]
+        except FileNotFoundError:
+            return []
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            log.warning("downloads: the list was not read: %s", error)
+            return []
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """No other process writes meanwhile; after a while it is done all the same."""
+        end_s = time.monotonic() + _LOCK_WAIT_S
+        lock = self._path.with_suffix(".lock")
+        claim = Claim.take(lock)
+        while claim is None and time.monotonic() < end_s:
+            time.sleep(_POLL_S)
+            claim = Claim.take(lock)
+        try:
+            yield
+        finally:
+            if claim is not None:
+                claim.release()
+
+
+def item_of(entry: Entry) -> Json | None:
+    """What is kept of it; None of one that is over."""
+    if entry.state == "done":
+        return None
+    wanted = entry.wanted
+    return {
+        "repo": wanted.repo,
+        "revision": wanted.revision,
+        "name": wanted.name,
+        "quant": wanted.quant,
+        "entry_id": wanted.entry_id,
+        "parts": [[part.name, part.bytes, part.sha256, part.role] for part in wanted.parts],
+        "state": entry.state if entry.state in ("paused", "failed") else "queued",
+        "error": None if entry.error is None else entry.error.as_dict(),
+        "commit": entry.commit,
+        "folder": entry.folder,
+        "expected": {str(at): [one.sha256, one.bytes] for at, one in entry.expected.items()},
+    }
+
+
+def entry_of(item: Json) -> Entry | None:
+    """The download that was kept, or None where it makes no sense."""
+    try:
+        wanted = _wanted_of(item)
+        file_names(wanted.parts)
+        state = cast("State", item["state"])
+        if state not in ("queued", "paused", "failed"):
+            raise ValueError(state)
+        entry = Entry(wanted, state, commit=str(item["commit"]), folder=str(item["folder"]))
+        entry.error = None if item["error"] is None else _error_of(item["error"])
+        for at, (sha256, n_bytes) in item["expected"].items():
+            if not SHA256.match(sha256) or type(n_bytes) is not int or n_bytes <= 0:
+                raise ValueError("no hash")
+            entry.expected[int(at)] = Expected(sha256, n_bytes)
+    except (KeyError, TypeError, ValueError, AttributeError, HearthError) as error:
+        log.warning("downloads: one was left out of the list: %s", error)
+        return None
+    return entry
+
+
+def _wanted_of(item: Json) -> Wanted:
+    parts = []
+    for name, n_bytes, sha256, role in item["parts"]:
+        if role not in get_args(Role) or type(n_bytes) is not int:
+            raise ValueError("no part")
+        parts.append(Part(str(name), n_bytes, str(sha256), role))
+    return Wanted(
+        repo=str(item["repo"]),
+        revision=str(item["revision"]),
+        parts=tuple(parts),
+        name=str(item["name"]),
+        quant=str(item["quant"]),
+        entry_id=str(item["entry_id"]),
+    )
+
+
+def _error_of(fields: Json) -> HearthError:
+    return HearthError(*(str(fields.get(key, "")) for key in ("title", "detail", "remedy")))
+
+
+def _key_of(item: Json) -> str:
+    try:
+        return _wanted_of(item).key
+    except (KeyError, TypeError, ValueError):
+        return ""
