@@ -29,6 +29,7 @@ from app.gui.chat.refusal import Refusal
 from app.gui.chat.transcript import SIDE_PX, Transcript
 from app.gui.chat.turn_words import quiet_line
 from app.gui.chat.welcome import Welcome
+from app.gui.downloads.model import DownloadsModel
 from app.gui.notify import Notifier
 from app.gui.services import GuiServices
 from app.gui.widgets.buttons import IconButton
@@ -41,9 +42,16 @@ class ChatPage(QWidget):
 
     conversation_changed = Signal(object)
     open_model_requested = Signal()
+    models_requested = Signal()
 
     def __init__(
-        self, services: GuiServices, bridge: Bridge, notify: Notifier, parent: QWidget | None = None
+        self,
+        services: GuiServices,
+        bridge: Bridge,
+        notify: Notifier,
+        parent: QWidget | None = None,
+        *,
+        downloads: DownloadsModel | None = None,
     ) -> None:
         super().__init__(parent)
         self._services = services
@@ -57,7 +65,7 @@ class ChatPage(QWidget):
             parent=self,
         )
         self._middle = QStackedWidget(self)
-        self.welcome = Welcome(services, bridge, self._middle)
+        self.welcome = Welcome(services, bridge, self._middle, downloads=downloads)
         self.transcript = Transcript(self._middle)
         self.path = Path(self.transcript)
         self.exchange = Exchange(services, bridge, self.path, self)
@@ -249,6 +257,9 @@ class ChatPage(QWidget):
         self.transcript.escaped.connect(self._escaped)
         self.handling.edit_asked.connect(self._edit)
         self.welcome.asked.connect(self._ask_question)
+        self.welcome.use_asked.connect(self.set_model)
+        self.welcome.guide_asked.connect(self.focus_composer)
+        self.welcome.models_asked.connect(self.models_requested)
         self.model_button.file_asked.connect(self.open_model_requested)
         self.model_button.model_changed.connect(self._model_changed)
         self.refusal.answer_asked.connect(self.regenerate_last)

@@ -8,18 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QFontMetrics
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from app.conversations.records import Conversation
 from app.gui import icons, theme
+from app.gui.aside import aside
 from app.gui.bridge import Bridge
 from app.gui.services import Fact, GuiServices
 from app.gui.widgets.buttons import TextButton
 from app.gui.widgets.plain import ElidedLabel, PlainLabel
+from app.network import offline
 from app.protocol.model_ref import ModelRef
-from app.settings.schema import MODEL_PATH
+from app.settings.schema import MODEL_PATH, OFFLINE
+
+if TYPE_CHECKING:
+    from app.gui.chat.first_look import AlreadyHere, Recommended
+    from app.gui.chat.first_offer import FirstOffer
+    from app.gui.downloads.model import DownloadsModel
 
 _FLAME_PX = 36
 _CARD_PX = 600
@@ -30,13 +39,24 @@ class Welcome(QWidget):
     """Centred above the composer while a conversation is empty."""
 
     asked = Signal(str)
+    use_asked = Signal(str)
+    guide_asked = Signal()
+    models_asked = Signal()
 
     def __init__(
-        self, services: GuiServices, bridge: Bridge, parent: QWidget | None = None
+        self,
+        services: GuiServices,
+        bridge: Bridge,
+        parent: QWidget | None = None,
+        *,
+        downloads: DownloadsModel | None = None,
     ) -> None:
         super().__init__(parent)
         self._services = services
         self._bridge = bridge
+        self._downloads = downloads
+        self.offer: FirstOffer | None = None
+        self._chose_guide = False
         self._flame = PlainLabel(wrap=False)
         self._title = PlainLabel(role="title", wrap=False)
         self._sentence = PlainLabel(role="muted")
@@ -63,7 +83,7 @@ class Welcome(QWidget):
         return self._found.isVisibleTo(self)
 
     def _listed(self, conversations: Sequence[Conversation]) -> None:
-        if conversations:
+        if conversations or self._chose_guide:
             self._show_later()
         else:
             self._show_first()
@@ -83,19 +103,77 @@ class Welcome(QWidget):
                 "to use Hearth. For everything else, open a model file (Ctrl+O)."
             )
         )
-        self._start.show()
-        self._show_questions()
+        offers = self._services.reaching is not None
+        self._start.setVisible(not offers)
+        self._questions.setVisible(not offers and self._is_guide)
         ask = self._services.machine_facts
         if ask is None:
             self._found.hide()
         elif not self._looked:
             self._looked = True
-            self._show_facts([Fact("", self.tr("Looking…"))])
-            self._bridge.watch(ask(), self._show_facts, self._facts_failed)
+            self._show_looking()
+            self._bridge.watch(ask(), self._found_machine, self._facts_failed)
+        if offers:
+            self._show_offer()
+
+    def _show_offer(self) -> None:
+        """What is recommended comes by itself, once it is known what this computer is."""
+        if self.offer is None:
+            from app.gui.chat.first_offer import FirstOffer
+
+            self.offer = FirstOffer(self._downloads, self)
+            self.offer.show_looking()
+            self.offer.use_asked.connect(self.use_asked)
+            self.offer.models_asked.connect(self.models_asked)
+            self.offer.guide_asked.connect(self._start_with_guide)
+            self._column.insertWidget(self._column.indexOf(self._start), self.offer)
+            if self._services.machine_facts is None:
+                self._look_for_offer()
+        self.offer.set_offline(self._is_offline)
+        self.offer.show()
+
+    def _look_for_offer(self) -> None:
+        from app.gui.chat.first_look import already_here, recommended
+
+        look = aside(partial(recommended, self._services))
+        self._bridge.watch(look, self._recommended, self._not_recommended)
+        if self._services.library is not None:
+            here = aside(partial(already_here, self._services))
+            self._bridge.watch(here, self._already_here, self._not_here)
+
+    def _recommended(self, offer: Recommended | None) -> None:
+        if self.offer is not None:
+            self.offer.show_offer(offer)
+
+    def _not_recommended(self, _error: BaseException) -> None:
+        # The page of models says why; here the guide must not wait for it.
+        if self.offer is not None:
+            self.offer.hide()
+        if self.is_first_start:
+            self._start.show()
+            self._show_questions()
+
+    def _already_here(self, here: AlreadyHere | None) -> None:
+        if self.offer is not None:
+            self.offer.show_here(here)
+
+    def _not_here(self, _error: BaseException) -> None:
+        """The page of models lists them, and says what could not be looked at."""
+
+    def _start_with_guide(self) -> None:
+        self._chose_guide = True
+        self._show_later()
+        self.guide_asked.emit()
+
+    @property
+    def _is_offline(self) -> bool:
+        return offline.is_forced() or self._services.settings.get(OFFLINE)
 
     def _show_later(self) -> None:
         self._found.hide()
         self._start.hide()
+        if self.offer is not None:
+            self.offer.hide()
         self._title.setText(self.tr("What would you like to know?"))
         if self._is_guide:
             self._sentence.setText(
@@ -112,6 +190,14 @@ class Welcome(QWidget):
     def _show_questions(self) -> None:
         self._questions.setVisible(self._is_guide)
 
+    def _show_looking(self) -> None:
+        """Room for what will be found, so that nothing moves when it comes."""
+        self._show_facts([Fact(self.tr("Looking…"), "")])
+        line_px = QFontMetrics(theme.current().font()).height()
+        self._found.setMinimumHeight(
+            (_N_FACTS + 1) * (line_px + theme.SPACE_4) + 2 * theme.SPACE_12 + theme.SPACE_8
+        )
+
     def _show_facts(self, facts: Sequence[Fact]) -> None:
         for label in self._fact_labels:
             label.hide()
@@ -125,9 +211,17 @@ class Welcome(QWidget):
             self._facts.addWidget(text, row, 1)
             self._fact_labels += [name, text]
 
+    def _found_machine(self, facts: Sequence[Fact]) -> None:
+        self._found.setMinimumHeight(0)
+        self._show_facts(facts)
+        if self.offer is not None:
+            self._look_for_offer()
+
     def _facts_failed(self, _error: BaseException) -> None:
         # The settings page says why; here it must not stand in the way.
         self._found.hide()
+        if self.offer is not None:
+            self._look_for_offer()
 
     def _draw_flame(self) -> None:
         colour = theme.current().tokens.accent
@@ -147,6 +241,7 @@ class Welcome(QWidget):
         card.setSpacing(theme.SPACE_8)
         card.addWidget(self._found_title)
         card.addLayout(self._facts)
+        card.addStretch(1)
         questions = QVBoxLayout(self._questions)
         questions.setContentsMargins(0, 0, 0, 0)
         questions.setSpacing(theme.SPACE_4)
@@ -154,7 +249,7 @@ class Welcome(QWidget):
             button = TextButton(question, "suggestion")
             button.clicked.connect(partial(self.asked.emit, question))
             questions.addWidget(button)
-        column = QVBoxLayout(self._middle())
+        self._column = column = QVBoxLayout(self._middle())
         column.setContentsMargins(theme.SPACE_16, theme.SPACE_4, theme.SPACE_16, theme.SPACE_4)
         column.setSpacing(theme.SPACE_12)
         column.addStretch(1)

@@ -35,32 +35,7 @@ class Downloader(Protocol):
 
     def resume(self, key: str) -> None: ...
 
-    def cancel(self, key: str) -> None:
-        """Stop it, and a little later forget what is here of it."""
-        at = self.at(key)
-        if at is None:
-            return
-        self._leaving[key] = at
-        timer = self._leave_timers[key] = QTimer(self)
-        timer.setSingleShot(True)
-        timer.timeout.connect(partial(self._leave, key))
-        timer.start(self.undo_ms)
-        if at.state not in ENDED:
-            self._do(lambda downloader: downloader.pause(key), key)
-        self._say(key)
-        self.cancelled.emit(key)
-
-    def undo(self, key: str) -> None:
-        """Bring back what was cancelled, as it was."""
-        timer = self._leave_timers.pop(key, None)
-        if timer is None:
-            return
-        timer.stop()
-        timer.deleteLater()
-        before = self._leaving.pop(key)
-        self._say(key)
-        if before.state not in (*ENDED, "paused"):
-            self.resume(key)
+    def cancel(self, key: str) -> None: ...
 
     def clear(self, key: str) -> None: ...
 
@@ -190,8 +165,31 @@ class DownloadsModel(QObject):
         self._do(lambda downloader: downloader.resume(key), key)
 
     def cancel(self, key: str) -> None:
-        """Forget it, and what is there of it."""
-        self._do(lambda downloader: downloader.cancel(key), key)
+        """Stop it, and a little later forget what is here of it."""
+        at = self.at(key)
+        if at is None:
+            return
+        self._leaving[key] = at
+        timer = self._leave_timers[key] = QTimer(self)
+        timer.setSingleShot(True)
+        timer.timeout.connect(partial(self._leave, key))
+        timer.start(self.undo_ms)
+        if at.state not in ENDED:
+            self._do(lambda downloader: downloader.pause(key), key)
+        self._say(key)
+        self.cancelled.emit(key)
+
+    def undo(self, key: str) -> None:
+        """Bring back what was cancelled, as it was."""
+        timer = self._leave_timers.pop(key, None)
+        if timer is None:
+            return
+        timer.stop()
+        timer.deleteLater()
+        before = self._leaving.pop(key)
+        self._say(key)
+        if before.state not in (*ENDED, "paused"):
+            self.resume(key)
 
     def clear(self, key: str) -> None:
         """Take what has ended out of the list."""

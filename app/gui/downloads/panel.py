@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QObject, QPoint, QRect, Qt, Signal
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, QPoint, QRect, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import (
     QApplication,
@@ -79,13 +79,13 @@ class DownloadsPanel(QFrame):
         self.show()
         self.raise_()
         self.setFocus(Qt.FocusReason.PopupFocusReason)
-        QApplication.instance().installEventFilter(self)
+        _application().installEventFilter(self)
 
     def close_panel(self) -> None:
         """Put it away, and give the keyboard back if it was here."""
         if not self.isVisible():
             return
-        QApplication.instance().removeEventFilter(self)
+        _application().removeEventFilter(self)
         focused = self.window().focusWidget()
         was_here = focused is self or (focused is not None and self.isAncestorOf(focused))
         self.hide()
@@ -218,3 +218,9 @@ class DownloadsPanel(QFrame):
         self._column.invalidate()
         height = min(self._column.totalHeightForWidth(width), bottom - room.top())
         self.setGeometry(left, bottom - height, width, height)
+
+
+def _application() -> QCoreApplication:
+    found = QApplication.instance()
+    assert found is not None
+    return found
