@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from app import __version__
 from app.foundation.errors import NetworkError
 from app.network.connections import Connections, Open
-from app.network.deadline import Deadline, Wire, bind
+from app.network.deadline import Deadline, bind, let_go
 from app.network.policy import Address, Policy
 from app.network.trouble import too_slow, trouble, unusable_proxy
 
@@ -103,15 +103,14 @@ class Client:
         method: str = "GET",
         deadline_s: float = 60.0,
         body_s: float | None = None,
-        wire: Wire | None = None,
         follow: bool = True,
     ) -> Iterator[Incoming]:
         """Ask for `url` and hand out what comes; all of it must come within `deadline_s`.
 
         `purpose` is a phrase for the record ("header of …"). With `body_s` the deadline is that
-        of the head, and the body has so long from there. Another thread may cut `wire`. Any
-        status is handed out but redirects, which are followed unless `follow` is False. Raises
-        Offline, HostRefused, Unreachable, NetworkError, StorageError.
+        of the head, and the body has so long from there. Any status is handed out but redirects,
+        which are followed unless `follow` is False. Within `deadline.cut_by` another thread may
+        end it. Raises Offline, HostRefused, Unreachable, NetworkError, StorageError.
         """
         end_s = time.monotonic() + deadline_s
         address = self._policy.check(url)
@@ -119,7 +118,7 @@ class Client:
         first: Mapping[str, str] = {}
         for hop in range(MOST_REDIRECTS + 1):
             with (
-                self._deadline.until(end_s, wire),
+                self._deadline.until(end_s),
                 self._asked(address, method, sent, purpose) as (response, record),
             ):
                 found = {name.lower(): value for name, value in response.headers.items()}
@@ -129,7 +128,7 @@ class Client:
                     head = Head(address.url, response.status_code, found, first)
                     if body_s is not None:
                         end_s = time.monotonic() + body_s
-                    with self._deadline.until(end_s, wire):
+                    with self._deadline.until(end_s):
                         yield Incoming(head, response, record, end_s)
                     return
                 target = _target(address, found)
@@ -188,7 +187,7 @@ class Client:
                 yield response, record
                 outcome = f"{response.status_code}"
             finally:
-                self._deadline.let_go()
+                let_go()
                 response.close()
         except httpx2.TimeoutException as error:
             outcome = "timed out"

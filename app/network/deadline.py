@@ -54,27 +54,46 @@ class Wire:
             self._stream = None
 
 
-class Deadline(threading.local):
-    """When the present request of this thread must be over, and who may end it before."""
-
-    end_s = float("inf")
+class _Thread(threading.local):
     wire: Wire | None = None
 
+
+_thread = _Thread()
+
+
+@contextlib.contextmanager
+def cut_by(wire: Wire) -> Iterator[None]:
+    """All requests of this thread hang on `wire` within."""
+    before, _thread.wire = _thread.wire, wire
+    try:
+        yield
+    finally:
+        _thread.wire = before
+
+
+def let_go() -> None:
+    """The present request of this thread is over."""
+    if _thread.wire is not None:
+        _thread.wire.let_go()
+
+
+def _hold(stream: Any) -> None:
+    if _thread.wire is not None:
+        _thread.wire.hold(stream)
+
+
+class Deadline(threading.local):
+    """When the present request of this thread must be over."""
+
+    end_s = float("inf")
+
     @contextlib.contextmanager
-    def until(self, end_s: float, wire: Wire | None = None) -> Iterator[None]:
-        before, self.end_s, self.wire = (self.end_s, self.wire), end_s, wire
+    def until(self, end_s: float) -> Iterator[None]:
+        before, self.end_s = self.end_s, end_s
         try:
             yield
         finally:
-            self.end_s, self.wire = before
-
-    def hold(self, stream: Any) -> None:
-        if self.wire is not None:
-            self.wire.hold(stream)
-
-    def let_go(self) -> None:
-        if self.wire is not None:
-            self.wire.let_go()
+            self.end_s = before
 
     def within(self, timeout_s: float | None) -> float | None:
         """How long to wait for one thing."""
@@ -114,11 +133,11 @@ class _Stream:
         self._deadline = deadline
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        self._deadline.hold(self._inner)
+        _hold(self._inner)
         return bytes(self._inner.read(max_bytes, self._deadline.within(timeout)))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._deadline.hold(self._inner)
+        _hold(self._inner)
         self._inner.write(buffer, self._deadline.within(timeout))
 
     def close(self) -> None:

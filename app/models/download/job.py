@@ -27,6 +27,7 @@ from app.models.download.space import check_room, make_folder, refusal, spare_fo
 from app.models.download.transfer import NoParts, Transfer
 from app.models.wanted import Locate, State
 from app.network.client import Client
+from app.network.deadline import cut_by
 
 _TAKEN_TRIES: Final = 3
 _ROUNDS: Final = 2
@@ -86,7 +87,7 @@ class Job:
             found = self._all_here()
             if found is not None:
                 return found
-            with self._claimed():
+            with self._claimed(), cut_by(self._run.wire):
                 return self._bring_all()
         except OSError as error:
             self._check_stop()
@@ -214,7 +215,6 @@ class Job:
         self._entry.meter.begin()
         transfer = Transfer(
             self._tools.client(),
-            self._run.wire,
             self._run.stop,
             limit=self._tools.limit,
             drip=self._tools.patience.drip,

@@ -19,7 +19,6 @@ from app.models.download.pace import Limit
 from app.models.download.partial import Partial
 from app.models.wanted import Located
 from app.network.client import Client, Head, Incoming
-from app.network.deadline import Wire
 from app.network.policy import host_of
 
 HEAD_S: Final = 60.0
@@ -52,7 +51,6 @@ class Transfer:
     def __init__(
         self,
         client: Client,
-        wire: Wire,
         stop: Cancellation,
         *,
         limit: Limit,
@@ -61,7 +59,6 @@ class Transfer:
     ) -> None:
         """`arrived` is called with the number of bytes after each that was written."""
         self._client = client
-        self._wire = wire
         self._stop = stop
         self._limit = limit
         self._drip = drip
@@ -81,7 +78,6 @@ class Transfer:
             headers={**located.headers, "Range": f"bytes={first}-"},
             deadline_s=HEAD_S,
             body_s=float("inf"),
-            wire=self._wire,
         ) as incoming:
             head = incoming.head
             _check_status(head, name)

@@ -11,7 +11,7 @@ import pytest
 from app.foundation.errors import NetworkError, Unreachable
 from app.network.client import Client
 from app.network.connections import Connections
-from app.network.deadline import Wire
+from app.network.deadline import Wire, cut_by
 from app.network.policy import Policy
 from tests.fixtures.far_end import FarEnd, Reply, far_end
 
@@ -63,8 +63,9 @@ def test_a_wire_that_is_cut_ends_the_wait(far: FarEnd, asking: Client, begun: by
     cutter.start()
     try:
         with (
+            cut_by(wire),
             pytest.raises(Unreachable),
-            asking.stream(far.url + "/a", purpose="a test", wire=wire) as incoming,
+            asking.stream(far.url + "/a", purpose="a test") as incoming,
         ):
             list(incoming.chunks(9))
         # It did not end because the far end gave up.
@@ -78,11 +79,8 @@ def test_nothing_is_asked_over_a_wire_that_was_cut(far: FarEnd, asking: Client) 
     far.files["/a"] = b"hello"
     wire = Wire()
     wire.cut()
-    with (
-        pytest.raises(Unreachable, match="stopped"),
-        asking.stream(far.url + "/a", purpose="a test", wire=wire),
-    ):
-        pass
+    with cut_by(wire), pytest.raises(Unreachable, match="stopped"):
+        asking.get(far.url + "/a", purpose="a test", most_bytes=5)
     assert far.asked == []
 
 
@@ -92,8 +90,8 @@ def test_cutting_the_wire_of_a_request_that_is_over_harms_no_other(
     far.files["/a"] = b"hello"
     wire = Wire()
     for _ in range(3):  # the connection is kept, and used again
-        with asking.stream(far.url + "/a", purpose="a test", wire=wire) as incoming:
-            assert b"".join(incoming.chunks(5)) == b"hello"
+        with cut_by(wire):
+            assert asking.get(far.url + "/a", purpose="a test", most_bytes=5)[1] == b"hello"
     wire.cut()
     assert asking.get(far.url + "/a", purpose="a test", most_bytes=5)[1] == b"hello"
     assert len({asked.headers["Host"] for asked in far.asked}) == 1
