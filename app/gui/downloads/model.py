@@ -39,7 +39,7 @@ class Downloader(Protocol):
 
     def clear(self, key: str) -> None: ...
 
-    def listen(self, callback: Callable[[Progress], None], /) -> Callable[[], None]: ...
+    def listen(self, callback: Callable[[str], None], /) -> Callable[[], None]: ...
 
 
 class DownloadsModel(QObject):
@@ -236,7 +236,7 @@ class DownloadsModel(QObject):
         self._say(key)
         self._on_error(error)
 
-    def _hear(self, _told: list[Progress]) -> None:
+    def _hear(self, _told: list[str]) -> None:
         """Something changed: look at all of it, but not more often than eyes can follow."""
         if self._is_closed or self._timer.isActive():
             return

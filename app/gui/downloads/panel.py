@@ -110,7 +110,8 @@ class DownloadsPanel(QFrame):
     def _pressed(self, watched: QObject, event: QMouseEvent) -> None:
         if not isinstance(watched, QWidget) or watched.window() is not self.window():
             return
-        inside = watched is self or self.isAncestorOf(watched)
+        # By place: a press that nothing here takes goes on to what is behind.
+        inside = self.rect().contains(self.mapFromGlobal(event.globalPosition().toPoint()))
         opener = watched.property("opens") == "downloads"
         if not inside and not opener and self.isVisible():
             self.close_panel()
