@@ -38,6 +38,7 @@ __all__ = [
     "Sampling",
     "catalogue",
     "check_usable",
+    "fetched",
     "fetched_file",
     "load",
     "own_file",
@@ -68,6 +69,13 @@ def fetched_file(profile: Profile) -> Path:
     return profile.root / "catalogue" / _NAME
 
 
+def fetched(profile: Profile) -> Catalogue | None:
+    """The catalogue that was fetched, where it is of use: whole, and newer than what ships."""
+    path = fetched_file(profile)
+    found = _fetched(path, _stamp(path))
+    return found if isinstance(found, Catalogue) else None
+
+
 def catalogue(profile: Profile) -> Catalogue:
     """What there is for this profile: ours or a newer one that was fetched, and over it the
     person's own. A file that is wrong is left out and said in `problems`.
@@ -75,8 +83,8 @@ def catalogue(profile: Profile) -> Catalogue:
     The same object until one of the files changes. Raises CatalogueInvalid only where the
     catalogue that ships is broken.
     """
-    fetched, own = fetched_file(profile), own_file(profile)
-    return _merged(fetched, _stamp(fetched), own, _stamp(own))
+    theirs, own = fetched_file(profile), own_file(profile)
+    return _merged(theirs, _stamp(theirs), own, _stamp(own))
 
 
 def wanted_of(entry: Entry, file: File, *, with_projector: bool = True) -> Wanted:
@@ -142,14 +150,19 @@ def _stamp(path: Path) -> _Stamp:
 
 
 @lru_cache(maxsize=4)
-def _merged(fetched: Path, fetched_at: _Stamp, own: Path, own_at: _Stamp) -> Catalogue:
+def _merged(theirs: Path, theirs_at: _Stamp, own: Path, own_at: _Stamp) -> Catalogue:
     found = load()
     wrong: list[CatalogueInvalid] = []
-    if fetched_at is not None:
-        newer = _read(fetched, wrong)
-        if newer is not None and newer.serial > found.serial:
-            found = newer
-    mine = _read(own, wrong) if own_at is not None else None
+    newer = _fetched(theirs, theirs_at)
+    if isinstance(newer, CatalogueInvalid):
+        wrong.append(newer)
+    elif newer is not None:
+        found = newer
+    try:
+        mine = usable(own) if own_at is not None else None
+    except CatalogueInvalid as error:
+        wrong.append(error)
+        mine = None
     if mine is not None:
         entries = {entry.id: entry for entry in (*found.entries, *mine.entries)}
         ordered = sorted(entries.values(), key=lambda entry: (entry.rank, entry.id))
@@ -157,9 +170,16 @@ def _merged(fetched: Path, fetched_at: _Stamp, own: Path, own_at: _Stamp) -> Cat
     return replace(found, problems=tuple(wrong)) if wrong else found
 
 
-def _read(path: Path, wrong: list[CatalogueInvalid]) -> Catalogue | None:
-    try:
-        return usable(path)
-    except CatalogueInvalid as error:
-        wrong.append(error)
+@lru_cache(maxsize=4)
+def _fetched(path: Path, at: _Stamp) -> Catalogue | CatalogueInvalid | None:
+    """What the fetched file holds, or what is wrong with it; None where what ships is as new."""
+    if at is None:
         return None
+    try:
+        found = read_catalogue(path)
+        if found.serial <= load().serial:
+            return None
+        check_usable(found, str(path))
+    except CatalogueInvalid as error:
+        return error
+    return found

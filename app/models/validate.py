@@ -8,7 +8,7 @@ from pathlib import Path
 from app.foundation.errors import HearthError
 from app.foundation.paths import resource
 from app.foundation.units import bytes_text
-from app.models.catalog import problems, read_catalogue
+from app.models.catalog import Catalogue, Entry, File, problems, read_catalogue, wanted_of
 
 
 def main(words: list[str]) -> int:
@@ -26,9 +26,30 @@ def main(words: list[str]) -> int:
     for problem in found:
         sys.stderr.write(f"{problem}\n")
     for entry in catalogue.entries:
-        files = ", ".join(f"{file.quant} {bytes_text(file.bytes)}" for file in entry.files)
+        files = ", ".join(_said(entry, file) for file in entry.files)
         sys.stdout.write(f"{entry.rank:4} {entry.id:32} {files}\n")
+    sys.stdout.write(_summary(catalogue))
     return 1 if found else 0
+
+
+def _said(entry: Entry, file: File) -> str:
+    """Quant and size, and what belongs to it: "Q8_0 4.5 GB in 4 parts + projector"."""
+    parts = f" in {file.n_parts} parts" if file.n_parts > 1 else ""
+    eye = " + projector" if entry.projector_of(file) is not None else ""
+    return f"{file.quant} {bytes_text(file.bytes)}{parts}{eye}"
+
+
+def _summary(catalogue: Catalogue) -> str:
+    """How much of what would be downloaded is pinned."""
+    wanted = [wanted_of(entry, file) for entry in catalogue.entries for file in entry.files]
+    parts = [part for each in wanted for part in each.parts]
+    n_embedding = sum(not entry.can_chat for entry in catalogue.entries)
+    return (
+        f"Number {catalogue.serial}: {len(catalogue.entries)} models, {n_embedding} of them for "
+        f"embeddings; {len(wanted)} choices of {len(parts)} files, "
+        f"{sum(bool(part.sha256) for part in parts)} with a checksum, "
+        f"{sum(bool(each.revision) for each in wanted)} choices with a revision.\n"
+    )
 
 
 if __name__ == "__main__":

@@ -203,17 +203,47 @@ def test_a_file_that_is_no_toml_is_refused_in_words(content: bytes, tmp_path: Pa
         read_catalogue(path)
 
 
-def test_the_command_that_checks_a_catalogue(tmp_path: Path) -> None:
-    def validate(*words: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "app.models.validate", *words]
-        return subprocess.run(command, capture_output=True, text=True, check=False)
+def validated(*words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "app.models.validate", *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
-    good = validate()
+
+def test_the_command_that_checks_a_catalogue(tmp_path: Path) -> None:
+    good = validated()
     assert good.returncode == 0, good.stderr
-    assert "qwen3.5-4b" in good.stdout
+    lines = good.stdout.splitlines()
+    assert any("qwen3.5-4b" in line and "+ projector" in line for line in lines)
+    assert any("qwen3-coder-next" in line and "in 4 parts" in line for line in lines)
+    assert any("nomic-embed-text-v1.5" in line for line in lines)
+    assert f"Number {load().serial}: {len(load().entries)} models" in lines[-1]
     wrong = tmp_path / "mine.toml"
     wrong.write_text('schema = 1\n[[models]]\nid = "x"\n', encoding="utf-8")
-    bad = validate(str(wrong))
+    bad = validated(str(wrong))
     assert bad.returncode == 1
     assert "“x” has no name" in bad.stderr
-    assert validate("a", "b").returncode == 2
+    assert validated("a", "b").returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("changed", "to", "said"),
+    [
+        ('pooling = "cls"', 'pooling = "max"', "pooling “max”"),
+        ("[models.embedding]", "[models.embeddings]", "embeddings"),
+        ('capabilities = ["embedding"]', 'capabilities = ["chat"]', "not among its capabilities"),
+        ("bytes = 15_524_827_040", "bytes = 15_524_827_041", "not those of its parts"),
+        ('repo = "ggml-org/gemma-4-E2B-it-GGUF"\nname = "mmproj', 'name = "mmproj', "no repo"),
+        ("serial = 1\n", "serial = 1.5\n", "serial"),
+        ("ssm.group_count = 1\n", "ssm.group_count = 0\n", "describe no model"),
+        ("bytes = 222_662_560", "bytes = 2_226_625", "no bytes are left"),
+    ],
+)
+def test_the_command_says_what_is_wrong_with_what_ships(
+    changed: str, to: str, said: str, tmp_path: Path
+) -> None:
+    text = resource("models.toml").read_text("utf-8")
+    assert changed in text
+    path = tmp_path / "models.toml"
+    path.write_text(text.replace(changed, to, 1), "utf-8")
+    done = validated(str(path))
+    assert done.returncode == 1, done.stdout[-300:]
+    assert said in done.stderr
