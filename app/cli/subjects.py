@@ -72,10 +72,10 @@ def subject_for(word: str, reach: Reach, wish: Wish, machine: MachineProfile | N
     if known is not None:
         return known
     if not detail:
-        file = best_of(reach.repositories.files(model), wish.quant)
+        file = best_of(reach.hub.files(model), wish.quant)
         return Subject(Place(model, file.name), file.quant)
     if not detail.lower().endswith(".gguf"):
-        file = best_of(reach.repositories.files(model), detail)
+        file = best_of(reach.hub.files(model), detail)
         return Subject(Place(model, file.name), file.quant)
     return Subject(Place(model, detail), quant_in(detail))
 

@@ -7,11 +7,14 @@ same file as the answer before it.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Final
 
-from app.foundation.errors import ModelNotFound, NetworkError
+from app.foundation.errors import NetworkError
+from app.models.answers import Question, check
 from app.network.client import Client, Head
+from app.network.policy import origin_of
 
 MOST_FILE_BYTES: Final = 1 << 43
 DEADLINE_S: Final = 60.0
@@ -32,12 +35,20 @@ class Identity:
 
 
 class RemoteFile:
-    """One file at one address. `identity` is known after the first read."""
+    """One file at one address. `identity` is known after the first read.
 
-    def __init__(self, client: Client, url: str, name: str) -> None:
+    It is asked for as nobody, and with what `token` gives where that is not enough.
+    """
+
+    def __init__(
+        self, client: Client, url: str, question: Question, token: Callable[[], str] = lambda: ""
+    ) -> None:
         self._client = client
         self._url = url
-        self._name = name
+        self._question = question
+        self._token = token
+        self._private: dict[str, str] = {}
+        self._name = question.name
         self.identity: Identity | None = None
         self.read_bytes = 0
 
@@ -46,60 +57,66 @@ class RemoteFile:
 
         Raises ModelNotFound, NetworkError and its kin.
         """
-        with self._client.stream(
-            self._url,
-            purpose=f"header of {self._name}"[:120],
-            headers={"Range": f"bytes={first}-{first + n_bytes - 1}"},
-            deadline_s=DEADLINE_S,
-        ) as incoming:
-            self._check_status(incoming.head)
-            begins, ends, total = self._range(incoming.head)
-            expected = min(first + n_bytes, total) - first
-            if begins != first or ends != first + expected - 1 or expected < 1:
-                raise self._lied("It sent another part than was asked for.")
-            self._identify(incoming.head, total)
-            content = b"".join(incoming.chunks(expected))
+        content, expected = self._asked(first, n_bytes)
         if len(content) != expected:
             raise self._lied(f"It sent {len(content):,} bytes of the {expected:,} it promised.")
         self.read_bytes += len(content)
         return content
 
+    def _asked(self, first: int, n_bytes: int) -> tuple[bytes, int]:
+        """What came, and how much of it should have come."""
+        with self._client.stream(
+            self._url,
+            purpose=f"header of {self._name}"[:120],
+            headers={"Range": f"bytes={first}-{first + n_bytes - 1}", **self._private},
+            deadline_s=DEADLINE_S,
+        ) as incoming:
+            if not self._may_ask_again(incoming.head):
+                expected = self._check(incoming.head, first, n_bytes)
+                return b"".join(incoming.chunks(expected)), expected
+        return self._asked(first, n_bytes)
+
+    def _may_ask_again(self, head: Head) -> bool:
+        """Whether the hub itself wants to know who asks, and now can."""
+        if head.status not in (401, 403) or self._private or not self._is_of_the_hub(head):
+            return False
+        token = self._token()
+        if token:
+            self._private = {"Authorization": f"Bearer {token}"}
+            self._question = replace(self._question, as_somebody=True)
+        return bool(token)
+
+    def _is_of_the_hub(self, head: Head) -> bool:
+        return origin_of(head.url) == origin_of(self._url)
+
+    def _check(self, head: Head, first: int, n_bytes: int) -> int:
+        """How much is on its way. Raises where it is not what was asked for."""
+        self._check_status(head)
+        begins, ends, total = self._range(head)
+        expected = min(first + n_bytes, total) - first
+        if begins != first or ends != first + expected - 1 or expected < 1:
+            raise self._lied("It sent another part than was asked for.")
+        self._identify(head, total)
+        return expected
+
     def _check_status(self, head: Head) -> None:
-        status, kind = head.status, head.headers.get("content-type", "")
-        if status == 404 or status == 410:
-            raise ModelNotFound(
-                f"There is no file {self._name} there.",
-                f"{_place(head)} does not know it.",
-                "Check the name of the repository and of the file.",
-            )
-        if status in (401, 403):
+        if head.status == 416:
+            raise self._lied("It says the file ends before the part that was asked for.")
+        if head.status in (401, 403) and not self._is_of_the_hub(head):
             raise NetworkError(
-                f"{self._name} is not open to everybody.",
-                f"{_place(head)} wants an account, or a licence accepted, before it gives it out.",
-                "Choose a model that is free to download, or fetch it in your browser.",
+                f"{_place(head)} does not give out {self._name}.",
+                f"The hub sent us there, but the address does not hold (status {head.status}).",
+                "Try again.",
             )
-        if status == 429 or status >= 500:
-            raise NetworkError(
-                f"{_place(head)} is busy or broken.",
-                f"It answered with status {status}.",
-                "Try again in a while.",
-            )
-        if "text/html" in kind:
-            raise NetworkError(
-                "A web page came in place of the model.",
-                f"{_place(head)} sent a page; a network that wants you to sign in does that.",
-                "Sign in to the network in your browser, then try again.",
-            )
-        if status == 200:
+        check(head, self._question)
+        if head.status == 200:
             raise NetworkError(
                 f"{_place(head)} does not give out parts of files.",
                 "It began to send the whole file where a part was asked for.",
                 "A proxy may do that; try without it.",
             )
-        if status == 416:
-            raise self._lied("It says the file ends before the part that was asked for.")
-        if status != 206:
-            raise self._lied(f"It answered with status {status}.")
+        if head.status != 206:
+            raise self._lied(f"It answered with status {head.status}.")
 
     def _range(self, head: Head) -> tuple[int, int, int]:
         match = _RANGE.match(head.headers.get("content-range", ""))

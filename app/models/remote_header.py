@@ -10,16 +10,19 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import BinaryIO, Final, cast
+from urllib.parse import quote
 
 from app.foundation.errors import InvalidInput, NetworkError
 from app.gguf.header import Header
 from app.gguf.kinds import n_splits, split_index
 from app.gguf.reader import header_from, invalid
+from app.models.answers import Question
 from app.models.header_cache import HeaderCache, Kept
 from app.models.light import light
 from app.models.parts import ROW_BYTES, Front, front_of, joined
 from app.models.ranges import Identity, RemoteFile
-from app.models.schema import FILE_NAME, REPO, REVISION
+from app.models.repository import is_plain
+from app.models.schema import REPO, REVISION
 from app.network.client import Client
 from app.network.policy import HUB
 
@@ -44,8 +47,8 @@ class Place:
 
     def __post_init__(self) -> None:
         """Raises InvalidInput for what no address can be made of."""
-        named = REPO.match(self.repo) and FILE_NAME.match(self.name)
-        if not named or not _BRANCH.match(self.revision) or ".." in self.repo + self.name:
+        named = REPO.match(self.repo) and is_plain(self.name) and self.name.endswith(".gguf")
+        if not named or not _BRANCH.match(self.revision) or ".." in self.repo:
             raise InvalidInput(
                 f"“{self.repo}:{self.name}”, “{self.revision}” names no file on the hub.",
                 "A repository is owner/name, a file ends in .gguf.",
@@ -53,7 +56,7 @@ class Place:
             )
 
     def url(self, endpoint: str) -> str:
-        return f"{endpoint}/{self.repo}/resolve/{self.revision}/{self.name}"
+        return f"{endpoint}/{self.repo}/resolve/{self.revision}/{quote(self.name)}"
 
     def parts(self) -> tuple[Place, ...]:
         """All files of a split model; just this one where it is not split."""
@@ -85,14 +88,20 @@ class Remote:
 
 
 class RemoteHeaders:
-    """Reads them. `endpoint` is the hub, or a mirror of it."""
+    """Reads them. `endpoint` gives the hub, or a mirror of it, and `token` what opens a file that
+    is not given to everybody, or ""; both are asked for each file."""
 
     def __init__(
-        self, client: Callable[[], Client], cache: HeaderCache, endpoint: str = f"https://{HUB}"
+        self,
+        client: Callable[[], Client],
+        cache: HeaderCache,
+        endpoint: Callable[[], str] = lambda: f"https://{HUB}",
+        token: Callable[[], str] = lambda: "",
     ) -> None:
         self._client = client
         self._cache = cache
-        self._endpoint = endpoint.rstrip("/")
+        self._endpoint = endpoint
+        self._token = token
 
     def read(self, place: Place, header_bytes: int = 0) -> Remote:
         """The header of a file, or of all files of a split model together.
@@ -111,11 +120,13 @@ class RemoteHeaders:
         )
 
     def _one(self, place: Place, header_bytes: int) -> tuple[Kept, int]:
-        url = place.url(self._endpoint)
+        endpoint = self._endpoint()
+        url = place.url(endpoint)
         kept = self._cache.get(url)
         if kept is not None and REVISION.match(place.revision):
             return kept, 0  # what a commit holds does not change
-        remote = RemoteFile(self._client(), url, place.name)
+        question = Question(endpoint, place.repo, place.name, place.revision)
+        remote = RemoteFile(self._client(), url, question, self._token)
         if kept is not None:
             remote.read(0, 64)  # tells which file it is now
             if remote.identity == kept.identity:

@@ -52,6 +52,8 @@ class Option(Generic[T]):
     multiline: bool = False
     needs_restart: bool = False
     shown: bool = True
+    form: str = ""
+    """What a text must be, in words, where not every text will do."""
 
     def check(self, value: object) -> T:
         """The value as this option's type; raises InvalidInput with the bounds in words."""
@@ -70,6 +72,8 @@ class Option(Generic[T]):
             return "true or false"
         if self.kind == "choice":
             return "one of " + ", ".join(choice.value for choice in self.choices)
+        if self.form:
+            return self.form
         if self.kind == "text":
             return f"text of at most {TEXT_LIMIT_BYTES >> 10} KiB"
         noun = "a whole number" if self.kind == "integer" else "a number"
@@ -225,14 +229,25 @@ def text(
     note: str,
     multiline: bool = False,
     shown: bool = True,
+    form: str = "",
+    fits: Callable[[str], bool] = lambda _: True,
 ) -> Option[str]:
-    """Text of at most TEXT_LIMIT_BYTES in UTF-8."""
+    """Text of at most TEXT_LIMIT_BYTES in UTF-8; `form` says in words what `fits` asks of it."""
 
     def read(value: object) -> str:
-        if isinstance(value, str) and len(value.encode()) <= TEXT_LIMIT_BYTES:
+        if isinstance(value, str) and len(value.encode()) <= TEXT_LIMIT_BYTES and fits(value):
             return value
         raise ValueError(value)
 
     return Option(
-        key, "text", default, section, label, note, read, multiline=multiline, shown=shown
+        key,
+        "text",
+        default,
+        section,
+        label,
+        note,
+        read,
+        multiline=multiline,
+        shown=shown,
+        form=form,
     )

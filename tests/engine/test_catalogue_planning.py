@@ -230,7 +230,7 @@ def test_the_command_plans_a_repository_by_what_the_hub_lists(
         {"rfilename": "tiny-Q4_K_M.gguf", "size": len(content)},
         {"rfilename": "../tiny-Q2_K.gguf", "size": 5},
     ]
-    listing = json.dumps({"siblings": siblings}).encode()
+    listing = json.dumps({"id": "some/repo", "siblings": siblings}).encode()
     far.files["/api/models/some/repo?blobs=true"] = listing
     for name in ("tiny-Q8_0.gguf", "tiny-Q4_K_M.gguf"):
         far.files[f"/some/repo/resolve/main/{name}"] = content

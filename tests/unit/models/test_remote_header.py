@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from app.foundation.errors import (
+    AccessNeeded,
+    Busy,
     HearthError,
     HostRefused,
     InvalidInput,
@@ -109,7 +111,9 @@ class Asking:
         self.connections = Connections(folder / "connections.jsonl")
         hosts = ("127.0.0.1", "huggingface.co")
         self.client = Client(Policy(lambda: offline, hosts), self.connections)
-        self.headers = RemoteHeaders(lambda: self.client, HeaderCache(folder / "cache"), far.url)
+        self.headers = RemoteHeaders(
+            lambda: self.client, HeaderCache(folder / "cache"), lambda: far.url
+        )
 
 
 @pytest.fixture
@@ -216,10 +220,10 @@ FAULTS: list[tuple[str, Callable[[Reply], None], type[HearthError], str]] = [
     ("a foreign host", redirect("https://example.invalid/x"), HostRefused, "does not connect"),
     ("a circle", redirect(PATH), NetworkError, "circles"),
     ("nothing there", _status(404), ModelNotFound, "no file"),
-    ("an account wanted", _status(401), NetworkError, "not open to everybody"),
-    ("a licence wanted", _status(403), NetworkError, "not open to everybody"),
-    ("too many requests", _status(429), NetworkError, "busy"),
-    ("a broken server", _status(503), NetworkError, "busy"),
+    ("an account wanted", _status(401), ModelNotFound, "open to everybody"),
+    ("not allowed", _status(403), AccessNeeded, "everybody"),
+    ("too many requests", _status(429), Busy, "too often"),
+    ("a broken server", _status(503), Busy, "busy"),
     ("no such part", _status(416), NetworkError, "cannot be right"),
     ("a status from nowhere", _status(299), NetworkError, "cannot be right"),
     ("no range named", lambda reply: reply.say(206, b"x" * 99, {}), NetworkError, "which part"),
