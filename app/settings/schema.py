@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from app.protocol.model_ref import BUILT_IN
+from app.settings.addresses import is_mirror, is_proxy
 from app.settings.option import Choice, Option, choice, integer, real, switch, text
 
 SCHEMA_VERSION: Final = 1
@@ -29,6 +30,7 @@ SECTIONS: Final = (
     Section("model", "Model"),
     Section("performance", "Performance"),
     Section("library", "Models on this computer"),
+    Section("network", "Network"),
     Section("privacy", "Privacy"),
     Section("window", "Window"),
 )
@@ -284,6 +286,25 @@ OFFLINE: Final = switch(
     note="Hearth connects only for what you ask of it, such as looking at a model that is not "
     "here. With this on it does not connect at all, and looks up no name.",
 )
+MIRROR: Final = text(
+    "network.endpoint",
+    "",
+    section="network",
+    label="Mirror of Hugging Face",
+    note="Where models are looked for and fetched from, in place of huggingface.co. Empty is "
+    "huggingface.co itself, or what HF_ENDPOINT names. A token is kept for each apart.",
+    form="an address that begins with https://, or nothing",
+    fits=is_mirror,
+)
+PROXY: Final = text(
+    "network.proxy",
+    "",
+    section="network",
+    label="Proxy",
+    note="What every connection goes through. Empty is what the system is set to.",
+    form="an address such as http://proxy.example:8080, without name and password, or nothing",
+    fits=is_proxy,
+)
 SIDEBAR_VISIBLE: Final = switch(
     "window.sidebar_visible",
     True,
@@ -319,6 +340,8 @@ OPTIONS: Final[tuple[Option[Any], ...]] = (
     LIBRARY_FOLDERS,
     KEEP_DELETED_DAYS,
     OFFLINE,
+    MIRROR,
+    PROXY,
     SIDEBAR_VISIBLE,
 )
 
