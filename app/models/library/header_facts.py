@@ -156,18 +156,23 @@ class FactsCache:
         self._runtime = hashlib.sha256(names.encode()).hexdigest()[:16]
         self._lock = threading.Lock()
         self._known: dict[str, tuple[int, int, Facts]] | None = None
+        self._same: dict[tuple[int, int, int, int], Facts] = {}
         self._is_changed = False
 
-    def of(self, path: Path, n_bytes: int, mtime_ns: int) -> Facts:
+    def of(self, path: Path, status: os.stat_result) -> Facts:
         """The facts of the file as it is now. Raises OSError where it cannot be read."""
-        key = str(path)
+        key, n_bytes, mtime_ns = str(path), status.st_size, status.st_mtime_ns
         with self._lock:
             known = self._all().pop(key, None)
             if known is not None and known[:2] == (n_bytes, mtime_ns):
                 self._all()[key] = known  # last in order: the least used go first
                 return known[2]
-        facts = facts_at(path, self._supported)
+            same = (status.st_dev, status.st_ino, n_bytes, mtime_ns)
+            facts = self._same.get(same) if status.st_ino else None
+        if facts is None:
+            facts = facts_at(path, self._supported)
         with self._lock:
+            self._same[same] = facts  # another name of it needs no reading
             self._all()[key] = (n_bytes, mtime_ns, facts)
             self._is_changed = True
         return facts
@@ -175,6 +180,7 @@ class FactsCache:
     def save(self) -> None:
         """Put on disk what is new."""
         with self._lock:
+            self._same.clear()
             if not self._is_changed:
                 return
             entries = list(self._all().items())[-MOST_FILES:]

@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import stat
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from app.models.library.whole import (
     check_space,
     copied,
     file_error,
+    part_of,
     sha256_of,
     synced,
 )
@@ -97,11 +99,10 @@ class Moving:
         moving = steps(2 * sum(file.bytes for file in files))
         try:
             _make(new)
-            _check_names(old, new, files)
+            absent = [file for file in files if not _is_there(old, new, file, moving)]
             if not _same_disk(old, new):
-                absent = [file for file in files if not os.path.lexists(new / file.name)]
                 check_space(new, sum(file.bytes for file in absent))
-            for file in files:
+            for file in absent:
                 _place(old / file.name, new / file.name, file, moving)
         except OSError as error:
             raise file_error(error, new) from error
@@ -166,9 +167,8 @@ def check_target(old: Path, new: Path) -> None:
 
 def _make(new: Path) -> None:
     new.mkdir(parents=True, exist_ok=True)
-    probe = new / f".hearth-write-{os.getpid()}"
-    probe.write_bytes(b"\0" * 4096)
-    probe.unlink()
+    with tempfile.TemporaryFile(dir=new) as probe:
+        probe.write(b"\0" * 4096)
 
 
 def _files(old: Path) -> list[_File]:
@@ -201,15 +201,29 @@ def _below(folder: Path) -> Iterator[Path]:
             yield Path(entry.path)
 
 
-def _check_names(old: Path, new: Path, files: list[_File]) -> None:
-    """Nothing in the new folder is written over: what has the same name must be as long."""
-    for file in files:
-        target = new / file.name
-        if not os.path.lexists(target):
-            continue
-        status = target.lstat()
-        if not stat.S_ISREG(status.st_mode) or status.st_size != file.bytes:
+def _is_there(old: Path, new: Path, file: _File, steps: Steps) -> bool:
+    """Whether the file is in the new folder already, from a move that was stopped.
+
+    Looked at before anything is copied: nothing there is ever written over.
+    """
+    source, target = old / file.name, new / file.name
+    if not os.path.lexists(target):
+        return False
+    if source.is_symlink() or target.is_symlink():
+        if not (source.is_symlink() and target.is_symlink()):
             raise _taken(target)
+        if os.readlink(source) != os.readlink(target):
+            raise _taken(target)
+        return True
+    if os.path.samefile(source, target):
+        steps.add(2 * file.bytes)
+        return True
+    status = target.stat()
+    if not stat.S_ISREG(status.st_mode) or status.st_size != file.bytes:
+        raise _taken(target)
+    if sha256_of(source, steps) != sha256_of(target, steps):
+        raise _taken(target)
+    return True
 
 
 def _taken(target: Path) -> StorageError:
@@ -228,12 +242,7 @@ def _place(source: Path, target: Path, file: _File, steps: Steps) -> None:
     """A second name for the file where the disk is the same, else a copy that was read again."""
     steps.add(0)
     target.parent.mkdir(parents=True, exist_ok=True)
-    if os.path.lexists(target):
-        if os.path.samefile(source, target):
-            steps.add(2 * file.bytes)
-        elif sha256_of(source, steps) != sha256_of(target, steps):
-            raise _taken(target)
-        return
+    part_of(target).unlink(missing_ok=True)
     if source.is_symlink():
         os.symlink(os.readlink(source), target)
         return

@@ -223,7 +223,7 @@ def on_disk(path: Path, cache: FactsCache, beat: Callable[[], None]) -> OnDisk |
         status = os.stat(path)
         if not stat.S_ISREG(status.st_mode):
             return None
-        facts = cache.of(path, status.st_size, status.st_mtime_ns)
+        facts = cache.of(path, status)
     except (OSError, ValueError):
         return None
     beat()

@@ -69,10 +69,9 @@ def copied(source: Path, target: Path, steps: Steps) -> str:
     Each byte counts twice in `steps`. `target` must not be there. Raises OSError, Stopped, or
     StorageError where the disk brought back something else than was written.
     """
-    part = target.with_name(f".{target.name}.part")
+    part = part_of(target)
     try:
-        with contextlib.suppress(FileNotFoundError):
-            part.unlink()
+        part.unlink(missing_ok=True)
         written = _written(source, part, steps)
         if sha256_of(part, steps) != written:
             raise StorageError(
@@ -90,6 +89,11 @@ def copied(source: Path, target: Path, steps: Steps) -> str:
             part.unlink(missing_ok=True)
         raise
     return written
+
+
+def part_of(target: Path) -> Path:
+    """Where a copy is until it is whole; one that was killed leaves it behind."""
+    return target.with_name(f".{target.name}.part")
 
 
 def _written(source: Path, part: Path, steps: Steps) -> str:
