@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import tempfile
 from pathlib import Path
 from typing import Final
@@ -23,20 +24,29 @@ _PROJECTOR: Final = "mmproj-F16.gguf"
 
 def fill(shelf: Shelf, *, large_bytes: int = LARGE_BYTES) -> None:
     """Put the samples on a shelf. Deterministic."""
-    with tempfile.TemporaryDirectory() as folder:
-        models = _models(Path(folder))
-        parts = _parts(Path(folder) / "split")
+    models, parts = _made()
     shelf.tokens |= {TOKEN: "reader", POOR_TOKEN: "stranger"}
     _ordinary(shelf, models, parts)
     _awkward(shelf, models)
     shelf.add(
         Repository(
             "example-labs/Sown-8B-GGUF",
-            {"Sown-8B-Q4_K_M.gguf": sown_model(large_bytes, 8)},
+            {"Sown-8B-Q4_K_M.gguf": _large(large_bytes)},
             downloads=90_000,
             likes=200,
         )
     )
+
+
+@functools.cache
+def _made() -> tuple[dict[str, Content], list[tuple[str, Content]]]:
+    with tempfile.TemporaryDirectory() as folder:
+        return _models(Path(folder)), _parts(Path(folder) / "split")
+
+
+@functools.cache
+def _large(n_bytes: int) -> Content:
+    return sown_model(n_bytes, 8)
 
 
 def _models(folder: Path) -> dict[str, Content]:

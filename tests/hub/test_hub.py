@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import httpx2
 import pytest
 from huggingface_hub import HfApi, HfFileMetadata, get_hf_file_metadata, hf_hub_url
@@ -12,6 +14,7 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
+from huggingface_hub.utils import _http
 
 from tests.hub import samples
 from tests.hub.content import Held, pieces, sown_model
@@ -20,6 +23,15 @@ from tests.hub.server import LoopbackHub
 
 TINY = "example-labs/Tiny-Llama-GGUF"
 TINY_FILE = "Tiny-Llama-F16.gguf"
+
+
+@pytest.fixture(autouse=True)
+def _the_library_by_itself() -> Iterator[None]:
+    """The program gives the library its own way to ask; here it asks as it does elsewhere."""
+    before = _http._GLOBAL_CLIENT_FACTORY
+    _http.set_client_factory(_http.default_client_factory)
+    yield
+    _http.set_client_factory(before)
 
 
 @pytest.fixture

@@ -86,6 +86,7 @@ class Job:
             self._choose_folder()
             found = self._all_here()
             if found is not None:
+                self._clear_away()
                 return found
             with self._claimed(), cut_by(self._run.wire):
                 return self._bring_all()
@@ -114,11 +115,20 @@ class Job:
         home, present = self._home(expected)
         return self._installed(home, expected) if all(present) else None
 
+    def _clear_away(self) -> None:
+        """What a process left that was killed when all was in its place already."""
+        if self._shop.is_dir() or self._lock.exists():
+            with suppress(Elsewhere), self._claimed():
+                pass
+
+    @property
+    def _lock(self) -> Path:
+        return self._shop.with_suffix(".lock")
+
     @contextmanager
     def _claimed(self) -> Iterator[None]:
         self._shop.mkdir(parents=True, exist_ok=True)
-        lock = self._shop.with_suffix(".lock")
-        claim = Claim.take(lock)
+        claim = Claim.take(self._lock)
         if claim is None:
             self._entry.done_bytes = self._seen_bytes()
             raise Elsewhere(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from tests.hub.server import LoopbackHub
 
 ALWAYS: Final = 1 << 30
+_A_LOOK_S: Final = 0.02
 
 
 class Fault:
@@ -46,6 +48,14 @@ class Fault:
 
     def before(self, hub: LoopbackHub, asked: Asked) -> None:
         """Before the good answer is made."""
+
+    def waits(self, hub: LoopbackHub, line: Line, seconds: float) -> bool:
+        """Wait so long; False as soon as this fault is over, or the server ends."""
+        end_s = time.monotonic() + seconds
+        while (left_s := end_s - time.monotonic()) > 0:
+            if self not in hub.faults or not line.pause(min(left_s, _A_LOOK_S)):
+                return False
+        return True
 
     def change(self, hub: LoopbackHub, line: Line, asked: Asked, reply: Reply) -> Reply | None:
         """What is sent instead; None where it was sent (or not) here."""

@@ -38,9 +38,7 @@ class Slow(Fault):
                 waiting_bytes += len(part)
                 if waiting_bytes >= a_tick_bytes:
                     waiting_bytes = 0
-                    if not line.pause(_A_TICK_S):
-                        line.hang_up()
-                        return None
+                    self.waits(hub, line, _A_TICK_S)
         return None
 
 
@@ -54,32 +52,32 @@ class _PartWay(Fault):
     def change(self, hub: LoopbackHub, line: Line, asked: Asked, reply: Reply) -> Reply | None:
         line.say_head(asked, reply)
         line.say_body(asked, reply, int(reply.n_bytes * self.percent / 100))
-        self.then(line)
+        self.then(hub, line)
         return None
 
-    def then(self, line: Line) -> None:
+    def then(self, hub: LoopbackHub, line: Line) -> None:
         raise NotImplementedError
 
 
 class Dropped(_PartWay):
     """The connection ends in the middle of the body, as if all had been said."""
 
-    def then(self, line: Line) -> None:
+    def then(self, hub: LoopbackHub, line: Line) -> None:
         line.hang_up()
 
 
 class Reset(_PartWay):
     """The connection is broken off in the middle of the body."""
 
-    def then(self, line: Line) -> None:
+    def then(self, hub: LoopbackHub, line: Line) -> None:
         line.reset()
 
 
 class FallenSilent(_PartWay):
     """In the middle of the body nothing more comes, and the connection stays open."""
 
-    def then(self, line: Line) -> None:
-        line.pause(_LONGEST_S)
+    def then(self, hub: LoopbackHub, line: Line) -> None:
+        self.waits(hub, line, _LONGEST_S)
         line.hang_up()
 
 
@@ -133,7 +131,7 @@ class Silent(_EverySide):
     """The request is read, and nothing ever comes."""
 
     def change(self, hub: LoopbackHub, line: Line, asked: Asked, reply: Reply) -> Reply | None:
-        line.pause(_LONGEST_S)
+        self.waits(hub, line, _LONGEST_S)
         line.hang_up()
         return None
 
@@ -166,7 +164,7 @@ class DrippingHead(_EverySide):
         line.raw(b"HTTP/1.1 206 Partial Content\r\nX-Slow: ")
         for _ in range(int(_LONGEST_S / _A_TICK_S)):
             line.raw(b"s")
-            if not line.pause(_A_TICK_S):
+            if not self.waits(hub, line, _A_TICK_S):
                 break
         line.hang_up()
         return None
@@ -181,7 +179,7 @@ class DrippingBody(Fault):
         for place in range(int(_LONGEST_S / _A_TICK_S)):
             line.raw(reply.content.read(reply.first + place, 1))
             asked.sent_bytes += 1
-            if not line.pause(_A_TICK_S):
+            if not self.waits(hub, line, _A_TICK_S):
                 break
         line.hang_up()
         return None
