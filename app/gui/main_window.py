@@ -51,7 +51,7 @@ class MainWindow(QWidget):
         content = QWidget(self.shell)
         self.banners = BannerColumn(content)
         self.pages = QStackedWidget(content)
-        self.chat_page = ChatPage(services, bridge, notify, self.pages)
+        self.chat_page = ChatPage(services, bridge, notify, self.pages, downloads=self.downloads)
         self.pages.addWidget(self.chat_page)
         _stack(content, self.banners, self.pages)
         self.side = SidePanel(services, bridge, notify, self.downloads_place, self.shell)
@@ -129,7 +129,7 @@ class MainWindow(QWidget):
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
         dialog.setNameFilters([self.tr("Models (*.gguf)"), self.tr("All files (*)")])
-        dialog.fileSelected.connect(self.open_model)
+        dialog.fileSelected.connect(partial(_take_file, self))
         dialog.open()
 
     def show_chat(self) -> None:
@@ -143,10 +143,13 @@ class MainWindow(QWidget):
         if self.models_page is None:
             from app.gui.models.page import ModelsPage
 
-            page = ModelsPage(self._services, self._bridge, self._notify, self.pages)
+            page = ModelsPage(
+                self._services, self._bridge, self._notify, self.pages, downloads=self.downloads
+            )
             page.left.connect(self.show_chat)
             page.use_asked.connect(self.open_model)
             page.file_asked.connect(self.ask_for_model)
+            page.settings_asked.connect(self.show_settings)
             self.pages.addWidget(page)
             self.models_page = page
         self.pages.setCurrentWidget(self.models_page)
@@ -237,8 +240,9 @@ class MainWindow(QWidget):
         self.chat_page.conversation_changed.connect(self._mark)
         self.chat_page.conversation_changed.connect(self.sidebar.reload)
         self.chat_page.open_model_requested.connect(self.ask_for_model)
+        self.chat_page.models_requested.connect(self.show_models)
         self.downloads_place.use_asked.connect(self.open_model)
-        ModelDrop(self).dropped.connect(self.open_model)
+        ModelDrop(self).dropped.connect(partial(_take_file, self))
 
     def _opened(self, conversation_id: str, by_key: bool) -> None:
         if by_key:
@@ -284,6 +288,15 @@ class MainWindow(QWidget):
     def _show_title(self) -> None:
         title = self.sidebar.title_of(self.chat_page.conversation_id)
         self.setWindowTitle(f"{title} — Hearth" if title else "Hearth")
+
+
+def _take_file(window: MainWindow, path: str) -> None:
+    """Use a file that was dropped or chosen; the page of models asks first what to do."""
+    page = window.models_page
+    if page is not None and window.pages.currentWidget() is page:
+        page.take_file(path)
+    else:
+        window.open_model(path)
 
 
 def _stack(content: QWidget, above: QWidget, page: QWidget) -> None:

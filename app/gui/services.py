@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.foundation.errors import HearthError
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from app.inference.service import InferenceService
     from app.metrics.recorder import Recorder
     from app.settings.file import SettingsFile
+    from app.settings.secrets import Secrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,11 @@ class GuiServices:
     `adviser` tells unasked of memory that runs short and the like; `follow_advice` does what
     it offers, once the present answer is written.
     `downloads` builds, off the GUI thread, what downloads models; None where nothing can.
+    `library` builds, off the GUI thread, what knows the models on this computer, `hub` what asks
+    Hugging Face, which it does only when told to, `secrets` the keyring;
+    `endpoint` says whom `hub` asks now.
+    `secrets` keeps tokens for `endpoint`, the hub or the mirror that is asked now;
+    `models_folder` is where downloads go.
     `restore_backup`, where the database was damaged, brings the newest backup back.
     """
 
@@ -86,5 +93,12 @@ class GuiServices:
     adviser: Adviser | None = None
     follow_advice: Callable[[Advice], Future[Followed]] | None = None
     downloads: Callable[[], Any] | None = None
+    library: Callable[[], Any] | None = None
+    hub: Callable[[], Any] | None = None
+    secrets: Callable[[], Secrets] | None = None
+    endpoint: Callable[[], str] | None = None
+    models_folder: Callable[[], Path] | None = None
+    secrets: Callable[[], Any] | None = None
+    endpoint: Callable[[], str] | None = None
     restore_backup: Callable[[], Future[None]] | None = None
     close_steps: list[CloseStep] = field(default_factory=list)

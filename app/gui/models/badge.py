@@ -40,10 +40,10 @@ class Badge(QWidget):
     def text(self) -> str:
         return self._word.text()
 
-    def show_verdict(self, verdict: Verdict) -> None:
-        """Show another word."""
+    def show_verdict(self, verdict: Verdict, words: str = "") -> None:
+        """Show another word; `words` in place of the verdict's own."""
         self._verdict = verdict
-        self._word.setText(verdict_words(verdict))
+        self._word.setText(words or verdict_words(verdict))
         self._word.set_role(_FACES[verdict][1])
         self._recolour()
 

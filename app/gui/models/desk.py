@@ -1,4 +1,4 @@
-"""Answers the page's questions: what is here, what suits, the plan for these values.
+"""Answers the page's questions: what a file is, what suits, the plan for these values.
 
 Every method may take a second and is called off the GUI thread. Knows no widget.
 """
@@ -14,12 +14,11 @@ from app.foundation.cancellation import Cancellation
 from app.foundation.errors import HearthError, ModelUnsupported
 from app.gguf.facts import facts_of
 from app.gguf.split import read_model
-from app.gui.model_names import RECENT_FILE, display_name, read_recent
+from app.gui.model_names import display_name
 from app.gui.models.known import catalogue_models
 from app.gui.models.own_memory import without
 from app.gui.models.subjects import (
     Broken,
-    Here,
     Model,
     Opening,
     Outlook,
@@ -30,7 +29,6 @@ from app.gui.models.subjects import (
     file_model,
 )
 from app.hardware.profile import MachineProfile
-from app.inference.catalogue_planning import subject_of
 from app.inference.learning import LoadRecord
 from app.inference.planning import Planning
 from app.inference.starter import StarterModel
@@ -38,8 +36,8 @@ from app.planner.choose import Candidate, Choice, choose
 from app.planner.plan import Plan
 from app.planner.pools import FITS
 from app.planner.wish import Wish
-from app.protocol.model_ref import BUILT_IN, ModelRef
-from app.settings.schema import CONTEXT, EXPERTS, GPU_LAYERS, MODEL_PATH
+from app.protocol.model_ref import ModelRef
+from app.settings.schema import CONTEXT, EXPERTS, GPU_LAYERS
 
 if TYPE_CHECKING:
     from app.gui.services import GuiServices
@@ -66,18 +64,19 @@ class Desk:
         plan = self._services.inference.snapshot().plan
         return without(machine, plan) if isinstance(plan, Plan) else machine
 
-    def here(self) -> Here:
-        """The model in use first, then the others that were opened lately, and the Guide."""
-        in_use = self._services.settings.get(MODEL_PATH)
-        recent = read_recent(self._services.profile.state / RECENT_FILE)
-        names = dict.fromkeys([in_use, *recent, BUILT_IN])
-        machine = self.machine()
-        return Here(machine, tuple(self._looked_at(name, machine) for name in names))
+    def looked_at(self, choice: str, name: str = "") -> Outlook | Broken:
+        """A file that is here, with its plan, or why it has none. `name` is what to call it."""
+        name = name or display_name(ModelRef(choice))
+        try:
+            model = dataclasses.replace(self.file(choice), name=name)
+        except HearthError as error:
+            return Broken(name, choice, error)
+        plan = self.calculated(model.variants[0], self.pins_of(model), self.machine())
+        return Outlook(model, 0, plan)
 
     def file(self, choice: str) -> Model:
         """A model that is here. Raises what reading its header raises, or ModelUnsupported."""
-        ref = ModelRef(choice)
-        path = (self._built_in.path if ref.is_built_in else Path(choice)).resolve()
+        ref, path = ModelRef(choice), self.path_of(choice)
         facts = facts_of(read_model(path))
         if facts.kind != "chat":
             raise ModelUnsupported(
@@ -87,24 +86,32 @@ class Desk:
             )
         return file_model(display_name(ref), choice, str(path), facts)
 
+    def path_of(self, choice: str) -> Path:
+        """The file that a choice means."""
+        ref = ModelRef(choice)
+        return (self._built_in.path if ref.is_built_in else Path(choice)).resolve()
+
     def look_at(self, outlook: Outlook) -> Opening:
         """What the details of a model start from; the plan is of this moment."""
-        machine, pins = self.machine(), self.pins_of(outlook.model)
+        machine, model = self.machine(), outlook.model
+        pins = self.pins_of(model)
         plan = self.calculated(outlook.variant, pins, machine)
-        record = self.measured(outlook.model)
-        return Opening(dataclasses.replace(outlook, plan=plan), pins, machine, record)
+        outlook = dataclasses.replace(outlook, plan=plan)
+        plans = [self.calculated(variant, Pins(), machine) for variant in model.variants]
+        return Opening(outlook, pins, machine, self.measured(model), tuple(plans))
 
-    def look_at_file(self, choice: str) -> Opening:
+    def look_at_file(self, choice: str, name: str = "") -> Opening:
         """The same for a file; raises what `file` raises."""
         model, machine = self.file(choice), self.machine()
+        model = dataclasses.replace(model, name=name or model.name)
         pins = self.pins_of(model)
         plan = self.calculated(model.variants[0], pins, machine)
-        return Opening(Outlook(model, 0, plan), pins, machine, self.measured(model))
+        return Opening(Outlook(model, 0, plan), pins, machine, self.measured(model), (plan,))
 
-    def suited(self, machine: MachineProfile) -> Suited:
+    def suited(self) -> Suited:
         """The catalogue's models, each with the file that suits best; the best of them first."""
-        wish = self._planning.wish()
-        models = {model.name: model for model in catalogue_models()}
+        wish, machine = self._planning.wish(), self.machine()
+        models = {model.name: model for model in catalogue_models(self._services.profile)}
         winners = [self._chosen(machine, _candidates(model), wish) for model in models.values()]
         found = {choice.candidate.model: _outlook(models, choice) for choice in winners}
         best: list[Outlook] = []
@@ -116,7 +123,14 @@ class Desk:
             del found[name]
             best.append(_outlook(models, choice))
         others = sorted(found.values(), key=_standing, reverse=True)
-        return Suited(tuple(best), tuple(others))
+        return Suited(machine, tuple(best), tuple(others))
+
+    def best_of(self, model: Model) -> tuple[int, tuple[Plan, ...]]:
+        """Which of the model's files suits this computer best, and the plans of all."""
+        machine, wish = self.machine(), self._planning.wish()
+        plans = [self.calculated(variant, Pins(), machine) for variant in model.variants]
+        choice = self._chosen(machine, _candidates(model), wish)
+        return int(choice.candidate.file), tuple(plans)
 
     def pins_of(self, model: Model) -> Pins:
         """What was set for this model by hand."""
@@ -125,9 +139,9 @@ class Desk:
         own = self._planning.pins.of(_path_of(model))
         return Pins(**{name: own.get(option.key) for name, option in _PINS.items()})
 
-    def keep(self, model: Model, pins: Pins) -> None:
+    def keep(self, choice: str, pins: Pins) -> None:
         """Keep what was set for this model by hand, and what else was set for it before."""
-        path = _path_of(model)
+        path = self.path_of(choice)
         values = self._planning.pins.of(path)
         values |= {option.key: getattr(pins, name) for name, option in _PINS.items()}
         self._planning.pins.set(path, values).result()
@@ -155,10 +169,9 @@ class Desk:
         Raises what the network or the header raises, and LoadCancelled.
         """
         assert self._services.reaching is not None
-        subject = subject_of(*variant.entry)
         with self._services.reaching() as reaching:
             last = reaching.plan(
-                subject,
+                variant.subject,
                 self._wish(variant, pins),
                 here=self.machine(),
                 cancellation=cancellation,
@@ -182,14 +195,6 @@ class Desk:
         own = planning.wish(Path(variant.path))
         plain = {name: getattr(for_all, name) for name in _PINS}
         return pins.over(dataclasses.replace(own, **plain))
-
-    def _looked_at(self, choice: str, machine: MachineProfile) -> Outlook | Broken:
-        try:
-            model = self.file(choice)
-        except HearthError as error:
-            return Broken(display_name(ModelRef(choice)), choice, error)
-        plan = self.calculated(model.variants[0], self.pins_of(model), machine)
-        return Outlook(model, 0, plan)
 
     def _chosen(
         self, machine: MachineProfile, candidates: Sequence[Candidate], wish: Wish

@@ -7,7 +7,7 @@ and counted by llama.cpp a moment after it rests.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from PySide6.QtCore import QTimer, Signal
@@ -18,21 +18,24 @@ from app.foundation.cancellation import Cancellation
 from app.gui import theme
 from app.gui.aside import aside
 from app.gui.bridge import Bridge
+from app.gui.downloads.model import DownloadsModel
 from app.gui.models.desk import Desk
-from app.gui.models.getting import Getting
+from app.gui.models.files import FileLine, FilesCard
 from app.gui.models.latest import Latest
 from app.gui.models.measured_view import MeasuredView, has_values
 from app.gui.models.memory_view import MemoryView
+from app.gui.models.origin import Origin
+from app.gui.models.sentences import Sentences
 from app.gui.models.subjects import Opening, Pins, Reached, Variant
 from app.gui.models.summary import Summary
 from app.gui.models.values_card import ValuesCard
-from app.gui.models.words import quality_words
+from app.gui.models.words import quality_words, verdict_of
 from app.gui.notify import Notifier
+from app.gui.safe_text import one_line
 from app.gui.widgets.buttons import TextButton
-from app.gui.widgets.cards import Card, FoldingRow
+from app.gui.widgets.cards import FoldingRow
 from app.gui.widgets.plain import PlainLabel
-from app.planner.explain import sentence
-from app.planner.plan import Plan, Reason
+from app.planner.plan import Plan
 
 REST_MS = 500
 N_ALTERNATIVES = 2
@@ -44,10 +47,20 @@ class Details(QWidget):
     use_asked = Signal(str)
 
     def __init__(
-        self, desk: Desk, bridge: Bridge, notify: Notifier, opening: Opening, parent: QWidget
+        self,
+        desk: Desk,
+        bridge: Bridge,
+        notify: Notifier,
+        opening: Opening,
+        parent: QWidget,
+        *,
+        downloads: DownloadsModel | None = None,
+        place_of: Callable[[Variant], str] = lambda _: "",
     ) -> None:
+        """`place_of` says where a file is on this computer, or ""."""
         super().__init__(parent)
         self._desk = desk
+        self._place_of = place_of
         self._bridge = bridge
         self._notify = notify
         self._machine = opening.machine
@@ -55,20 +68,22 @@ class Details(QWidget):
         self.at = opening.outlook.at
         self.pins = opening.pins
         self.plan = opening.outlook.plan
+        self._plans = opening.plans
         self._chosen = (self.at, opening.outlook.rejected)
-        self.summary = Summary(self.model)
+        self.summary = Summary(self.model, downloads)
+        self.files = FilesCard()
         self.memory = MemoryView(self._machine)
         self.values = ValuesCard(self.model, self.at, self._machine)
         self.origin = PlainLabel(role="secondary")
+        self.where = None if self.model.is_here else Origin(self.model)
         self.look = TextButton(self.tr("Look at the file itself"))
         self._said = ""
         self._seen: set[int] = set()
-        self.reasons = _Sentences()
-        self.alternatives = _Sentences()
+        self.reasons = Sentences()
+        self.alternatives = Sentences()
         self._alternatives_title = self._title(self.tr("What else would do"))
         record = opening.measured
         self.measured = MeasuredView(record) if record and has_values(record) else None
-        self.getting = None if self.model.is_here else Getting(self.model)
         self._planner: Latest[Plan] = Latest(bridge, self._planned, notify.error, self)
         self._looker: Latest[Reached] = Latest(bridge, self._reached, self._not_reached, self)
         self._looking = Cancellation()
@@ -100,9 +115,11 @@ class Details(QWidget):
         if self.model.sentence:
             column.addWidget(PlainLabel(self.model.sentence, "muted"))
         column.addWidget(self.summary)
-        if self.getting is not None:
-            column.addWidget(self._title(self.tr("How to get it")))
-            column.addWidget(self.getting)
+        if self.where is not None:
+            if len(self.model.variants) > 1:
+                column.addWidget(self._title(self.tr("Files")))
+                column.addWidget(self.files)
+            column.addWidget(self.where)
         column.addWidget(self._title(self.tr("Memory")))
         column.addWidget(self.memory)
         origin = FoldingRow(tight=True)
@@ -128,7 +145,9 @@ class Details(QWidget):
     def _connect(self) -> None:
         self.values.changed.connect(self._changed)
         self.summary.use_asked.connect(self._use)
-        self.summary.copy_asked.connect(self._copy)
+        self.files.chosen.connect(self._file_chosen)
+        if self.where is not None:
+            self.where.copy_asked.connect(self._copy)
         self.look.clicked.connect(self._look)
 
     def _changed(self, at: int, pins: Pins) -> None:
@@ -138,13 +157,18 @@ class Details(QWidget):
         self._planner.ask(partial(self._desk.calculated, self.variant, pins, self._machine))
         self._rest.start()
 
+    def _file_chosen(self, at: int) -> None:
+        self._changed(at, self.pins)
+
     def _planned(self, plan: Plan) -> None:
         self._show(plan)
 
     def _show(self, plan: Plan) -> None:
         self.plan = plan
         variant = self.variant
-        self.summary.show_plan(plan, quality_words(variant.quality.tier))
+        choice = self.model.choice or self._place_of(variant)
+        quality = quality_words(variant.quality.tier)
+        self.summary.show_plan(plan, quality, variant, choice)
         self.memory.show_plan(plan)
         self.values.show_plan(plan, self.at, self.pins)
         self.reasons.show_reasons(plan.reasons)
@@ -154,9 +178,25 @@ class Details(QWidget):
         self.alternatives.show_reasons(others)
         for each in (self._alternatives_title, self.alternatives):
             each.setVisible(bool(others))
-        if self.getting is not None:
-            self.getting.show_variant(variant)
+        if self.where is not None:
+            self.where.show_variant(variant)
+            self.files.show_files(self._lines(), self.at, self._chosen[0])
         self.origin.setText(self._origin_words(plan))
+
+    def _lines(self) -> list[FileLine]:
+        plans: Sequence[Plan | None] = self._plans or (None,) * len(self.model.variants)
+        return [
+            FileLine(
+                quant=variant.quant,
+                n_bytes=variant.facts.file_bytes,
+                quality=quality_words(variant.quality.tier),
+                verdict=verdict_of(plan) if plan is not None else None,
+                n_parts=_n_parts(variant),
+                is_here=bool(self._place_of(variant)),
+                name=variant.file_name,
+            )
+            for variant, plan in zip(self.model.variants, plans, strict=True)
+        ]
 
     def _origin_words(self, plan: Plan) -> str:
         if self._said:
@@ -167,6 +207,10 @@ class Details(QWidget):
             return self.tr("Calculated from the file's header; llama.cpp counts it in a moment.")
         if self.at in self._seen:
             return self.tr("Calculated from the file's own header.")
+        if self.variant.sibling:
+            return self.tr("Calculated from the header of {file} of the same model.").format(
+                file=one_line(self.variant.sibling, 80)
+            )
         said = self.tr("Calculated from the catalogue's numbers.")
         if not self._desk.can_reach:
             return said
@@ -213,17 +257,17 @@ class Details(QWidget):
     def _not_counted(self, error: BaseException) -> None:
         self._notify.error(error)
 
-    def _use(self) -> None:
+    def _use(self, choice: str) -> None:
         """Keep what was set by hand, then use the model; one that does not fit only by hand."""
         pins = self.pins
         if self.plan.fits == "no" and pins.n_ctx is None:
             # What nobody chose is never loaded past the memory there is.
             pins = Pins(self.plan.n_ctx, pins.n_gpu_layers, pins.n_cpu_moe)
-        keep = partial(self._desk.keep, self.model, pins)
-        self._bridge.watch(aside(keep), self._kept, self._notify.error)
+        keep = partial(self._desk.keep, choice, pins)
+        self._bridge.watch(aside(keep), partial(self._kept, choice), self._notify.error)
 
-    def _kept(self, _: object) -> None:
-        self.use_asked.emit(self.model.choice)
+    def _kept(self, choice: str, _: object) -> None:
+        self.use_asked.emit(choice)
 
     def _copy(self) -> None:
         QGuiApplication.clipboard().setText(self.variant.address)
@@ -233,28 +277,6 @@ class Details(QWidget):
         )
 
 
-class _Sentences(Card):
-    """Sentences one under the other."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._labels: list[PlainLabel] = []
-        self._texts = QVBoxLayout()
-        self._texts.setContentsMargins(0, theme.SPACE_12, 0, theme.SPACE_12)
-        self._texts.setSpacing(theme.SPACE_8)
-        self.add_layout(self._texts)
-
-    @property
-    def text(self) -> str:
-        return "\n".join(label.text() for label in self._labels if not label.isHidden())
-
-    def show_reasons(self, reasons: Sequence[Reason]) -> None:
-        """Labels are kept: a slider that moves must not make the page flicker."""
-        while len(self._labels) < len(reasons):
-            label = PlainLabel(selectable=True)
-            self._labels.append(label)
-            self._texts.addWidget(label)
-        for at, label in enumerate(self._labels):
-            label.setVisible(at < len(reasons))
-            if at < len(reasons):
-                label.setText(sentence(reasons[at]))
+def _n_parts(variant: Variant) -> int:
+    wanted = variant.wanted
+    return sum(part.role == "model" for part in wanted.parts) if wanted is not None else 1

@@ -7,15 +7,16 @@ from functools import lru_cache
 from app.foundation.paths import Profile
 from app.gui.models.subjects import Model, Variant
 from app.inference.catalogue_planning import subject_of
-from app.models.catalog import Catalogue, Entry, File, catalogue, wanted_of
+from app.models.catalog import Catalogue, Entry, File, catalogue, load, wanted_of
 from app.models.facts import facts_of
 from app.network.policy import HUB
 from app.planner.quality import quality_of, tier_of
 
 
-def catalogue_models(profile: Profile) -> tuple[Model, ...]:
-    """Every chat model that can be planned for, its files from small to large."""
-    return _models(catalogue(profile))
+def catalogue_models(profile: Profile | None = None) -> tuple[Model, ...]:
+    """Every chat model that can be planned for, its files from small to large; of the catalogue
+    that a profile sees, or of the one that ships."""
+    return _models(catalogue(profile) if profile is not None else load())
 
 
 def catalogue_notes(profile: Profile) -> tuple[str, ...]:

@@ -1,144 +1,169 @@
-"""The front of the page: what is here, what suits this computer, everything else with a filter.
+"""The place “For this computer”: what suits it best, everything else of the catalogue.
 
 GUI thread. Shows what it is told; `details_asked` carries what was chosen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QLineEdit, QVBoxLayout, QWidget
 
+from app.foundation.errors import HearthError
 from app.gui import icons, theme
-from app.gui.models.subjects import Broken, Outlook, Suited
-from app.gui.models.tile import BestTile, BrokenRow, ModelRow
+from app.gui.downloads.model import DownloadsModel
+from app.gui.models.entries import BestCard, EntryRow, searched_words
+from app.gui.models.feed import Feed
+from app.gui.models.situation import Situation
+from app.gui.models.subjects import Outlook, Suited
 from app.gui.models.words import machine_words
-from app.gui.widgets.buttons import TextButton
-from app.gui.widgets.cards import Card, FoldingRow
+from app.gui.widgets.cards import FoldingRow
 from app.gui.widgets.plain import PlainLabel
 from app.gui.widgets.switch import Switch
-from app.hardware.profile import MachineProfile
 
-_TILE_PX = 208
+_CARD_PX = 208
+PlaceOf = Callable[[Outlook], str]
 
 
 class Listing(QWidget):
-    """`details_asked(outlook)`, `file_asked()` for a file of the person's own."""
+    """`details_asked(outlook)`, `chat_asked(path)` for what is here, `again_asked` after errors."""
 
     details_asked = Signal(object)
-    broken_asked = Signal(object)
-    file_asked = Signal()
+    chat_asked = Signal(str)
+    again_asked = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, downloads: DownloadsModel | None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setProperty("kind", "column")
-        self.tiles: list[BestTile] = []
-        self.rows: list[ModelRow] = []
-        self.here_rows: list[ModelRow | BrokenRow] = []
+        self._downloads = downloads
+        self.cards: list[BestCard] = []
+        self.suited: Suited | None = None
+        self._searched: list[str] = []
         self._machine = PlainLabel(role="muted")
-        self._here = QVBoxLayout()
-        self._here_card: Card | None = None
-        self._looking = PlainLabel(self.tr("Looking at this computer…"), "muted")
+        self._notes = PlainLabel(role="warning")
+        self.situation = Situation()
+        self.situation.acted.connect(self.again_asked)
         self._best = QWidget()
         self._grid = QGridLayout(self._best)
+        self._best_title = PlainLabel(self.tr("Suits this computer best"), "heading")
         self._others = QWidget()
-        self._list = QVBoxLayout()
-        self._list_card: Card | None = None
+        self.feed = Feed(self.tr("Everything else"))
         self.search = QLineEdit()
         self.only_fitting = Switch(self.tr("Only what runs here"))
         self._nothing = PlainLabel(self.tr("No model of the list is like this."), "muted")
         self._arrange()
+        self.situation.show_busy(self.tr("Looking at this computer…"))
 
-    def show_machine(self, machine: MachineProfile) -> None:
-        """Say for what computer all of this is."""
-        self._machine.setText(machine_words(machine))
+    @property
+    def rows(self) -> list[EntryRow]:
+        """The rows that exist: those that came into view."""
+        return [row for row in self.feed.made.values() if isinstance(row, EntryRow)]
 
-    def show_here(self, found: Sequence[Outlook | Broken], in_use: str) -> None:
-        """The models that are on this computer."""
-        self.here_rows = []
-        card = Card()
-        card.setAccessibleName(self.tr("On this computer"))
-        for each in found:
-            choice = each.choice if isinstance(each, Broken) else each.model.choice
-            mark = self.tr("in use") if choice == in_use else ""
-            row: ModelRow | BrokenRow
-            if isinstance(each, Broken):
-                row = BrokenRow(each, mark)
-                row.clicked.connect(partial(self.broken_asked.emit, each))
-            else:
-                row = ModelRow(each, mark)
-                row.clicked.connect(partial(self.details_asked.emit, each))
-            card.add(row)
-            self.here_rows.append(row)
-        self._here_card = _replaced(self._here, self._here_card, card)
-
-    def show_suited(self, suited: Suited) -> None:
-        """The catalogue as it does on this computer."""
-        self._looking.hide()
-        for tile in self.tiles:
-            tile.hide()
-            tile.deleteLater()
-        self.tiles = [BestTile(outlook) for outlook in suited.best]
-        for tile in self.tiles:
-            tile.clicked.connect(partial(self.details_asked.emit, tile.outlook))
-        self._best.setVisible(bool(self.tiles))
+    def show_suited(self, suited: Suited, place_of: PlaceOf, notes: Sequence[str] = ()) -> None:
+        """The catalogue as it does on this computer; `place_of` says what is here already."""
+        if suited == self.suited:
+            self.show_places(place_of)
+            return
+        focused = self._focused()
+        self.suited = suited
+        self.situation.hide()
+        self._machine.setText(machine_words(suited.machine))
+        self._notes.setText(" ".join(notes))
+        self._notes.setVisible(bool(notes))
+        for card in self.cards:
+            card.hide()
+            card.deleteLater()
+        self.cards = []
+        for outlook in suited.best:
+            card = BestCard(outlook, self._downloads, place_of(outlook), is_first=not self.cards)
+            card.details_asked.connect(partial(self.details_asked.emit, outlook))
+            card.chat_asked.connect(self.chat_asked)
+            self.cards.append(card)
+        for each in (self._best, self._best_title):
+            each.setVisible(bool(self.cards))
         self._reflow()
-        card = Card()
-        card.setAccessibleName(self.tr("Everything else"))
-        self.rows = []
-        for outlook in suited.others:
-            row = ModelRow(outlook)
-            row.clicked.connect(partial(self.details_asked.emit, outlook))
-            card.add(row)
-            self.rows.append(row)
-        self._list_card = _replaced(self._list, self._list_card, card)
-        self._others.setVisible(bool(self.rows))
+        self._searched = [searched_words(outlook) for outlook in suited.others]
+        self.feed.show_rows([partial(self._row, each, place_of) for each in suited.others])
+        self._others.setVisible(bool(suited.others))
         self._filter()
-        if not self.tiles:
-            self._looking.setText(
-                self.tr(
-                    "None of the models that Hearth knows fits into what is free here now. "
-                    "Close other programs and look again, or use the Guide."
-                )
-                if self.rows
-                else self.tr("There is no catalogue of models.")
-            )
-            self._looking.show()
+        if not self.cards:
+            self._show_none(bool(suited.others))
+        self._focus(focused)
 
-    def show_failed(self, sentence: str) -> None:
+    def _focused(self) -> str:
+        """The model that the keyboard is at."""
+        at = self.window().focusWidget()
+        every: list[BestCard | EntryRow] = [*self.cards, *self.rows]
+        found = (each for each in every if at is not None and each.isAncestorOf(at))
+        return next((each.outlook.model.name for each in found), "")
+
+    def _focus(self, name: str) -> None:
+        """Leave the keyboard where it was, though the rows are new ones."""
+        reason = Qt.FocusReason.OtherFocusReason
+        for card in self.cards:
+            if card.outlook.model.name == name:
+                card.details.setFocus(reason)
+        for row in self.rows:
+            if row.outlook.model.name == name:
+                row.tile.setFocus(reason)
+
+    def show_places(self, place_of: PlaceOf) -> None:
+        """Other models may be here by now: show what may be done with each."""
+        for card in self.cards:
+            card.offer.show_model(card.outlook.variant.wanted, place_of(card.outlook))
+        for row in self.rows:
+            row.show_place(place_of(row.outlook))
+
+    def show_failed(self, error: HearthError) -> None:
         """Say why there is nothing to recommend."""
-        self._looking.setText(sentence)
-        self._looking.show()
+        self.situation.show_error(error, self.tr("Look again"))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._reflow()
 
+    def _show_none(self, has_others: bool) -> None:
+        if has_others:
+            self.situation.show_words(
+                "cpu",
+                self.tr("None of these fits into what is free here now."),
+                self.tr(
+                    "Close other programs and look again. The Guide, which is built in, runs "
+                    "all the same."
+                ),
+                self.tr("Look again"),
+            )
+        else:
+            self.situation.show_words(
+                "box",
+                self.tr("There is no catalogue of models."),
+                self.tr("Search Hugging Face for one, or open a file that you have."),
+            )
+
+    def _row(self, outlook: Outlook, place_of: PlaceOf) -> QWidget:
+        row = EntryRow(outlook, self._downloads, place_of(outlook))
+        row.details_asked.connect(partial(self.details_asked.emit, outlook))
+        row.chat_asked.connect(self.chat_asked)
+        return row
+
     def _arrange(self) -> None:
-        open_file = TextButton(self.tr("Open a model file…"), icon="folder-open")
-        open_file.clicked.connect(self.file_asked)
-        here = FoldingRow(tight=True)
-        here.words.addWidget(PlainLabel(self.tr("On this computer"), "heading"))
-        here.side.addWidget(open_file)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setSpacing(theme.SPACE_12)
-        best_title = PlainLabel(self.tr("Suits this computer best"), "heading")
-        best_title.setContentsMargins(0, theme.SPACE_16, 0, 0)
         column = QVBoxLayout(self)
-        column.setContentsMargins(theme.SPACE_24, 0, theme.SPACE_24, theme.SPACE_32)
+        column.setContentsMargins(theme.SPACE_24, theme.SPACE_4, theme.SPACE_24, theme.SPACE_32)
         column.setSpacing(theme.SPACE_8)
-        column.addWidget(here)
-        column.addLayout(self._here)
-        column.addWidget(best_title)
+        column.addWidget(self._best_title)
         column.addWidget(self._machine)
-        column.addWidget(self._looking)
+        column.addWidget(self._notes)
+        column.addWidget(self.situation)
         column.addWidget(self._best)
         column.addWidget(self._others)
         column.addStretch(1)
-        self._best.hide()
+        for each in (self._best, self._best_title, self._notes):
+            each.hide()
         self._arrange_others()
 
     def _arrange_others(self) -> None:
@@ -159,41 +184,30 @@ class Listing(QWidget):
         column.setSpacing(theme.SPACE_8)
         column.addWidget(title)
         column.addWidget(tools)
-        column.addLayout(self._list)
+        column.addWidget(self.feed)
         column.addWidget(self._nothing)
         self._nothing.hide()
         self._others.hide()
 
     def _filter(self) -> None:
-        wanted = self.search.text().casefold().split()
-        shown = 0
-        for row in self.rows:
-            fits = row.outlook.plan.fits != "no" or not self.only_fitting.isChecked()
-            text = row.searched
-            found = fits and all(word in text for word in wanted)
-            shown += found
-            if self._list_card is not None:
-                self._list_card.set_row_visible(row, found)
-        if self._list_card is not None:
-            self._list_card.setVisible(shown > 0)
-        self._nothing.setVisible(shown == 0)
+        if self.suited is None:
+            return
+        words = self.search.text().casefold().split()
+        others, only_fitting = self.suited.others, self.only_fitting.isChecked()
+
+        def is_wanted(at: int) -> bool:
+            fits = others[at].plan.fits != "no" or not only_fitting
+            return fits and all(word in self._searched[at] for word in words)
+
+        self._nothing.setVisible(self.feed.narrow(is_wanted) == 0)
 
     def _reflow(self) -> None:
-        """As many tiles beside each other as have room, at any text size."""
-        least = round(_TILE_PX * theme.current().text_percent / 100)
-        n_columns = max(1, min(len(self.tiles), self.width() // least)) if self.tiles else 1
-        if n_columns == 2 and len(self.tiles) == 3:
+        """As many cards beside each other as have room, at any text size."""
+        least = round(_CARD_PX * theme.current().text_percent / 100)
+        n_columns = max(1, min(len(self.cards), self.width() // least)) if self.cards else 1
+        if n_columns == 2 and len(self.cards) == 3:
             n_columns = 1
-        for at, tile in enumerate(self.tiles):
-            self._grid.addWidget(tile, at // n_columns, at % n_columns)
+        for at, card in enumerate(self.cards):
+            self._grid.addWidget(card, at // n_columns, at % n_columns)
         for column in range(3):
             self._grid.setColumnStretch(column, 1 if column < n_columns else 0)
-
-
-def _replaced(place: QVBoxLayout, old: Card | None, new: Card) -> Card:
-    if old is not None:
-        place.removeWidget(old)
-        old.hide()
-        old.deleteLater()
-    place.addWidget(new)
-    return new

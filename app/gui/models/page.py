@@ -1,40 +1,48 @@
-"""The page of models: the list, and behind each entry its details.
+"""The page of models: three places behind one switch, and behind each entry its details.
 
-GUI thread. Asks the desk on other threads and places what comes; opens and loads nothing itself.
+GUI thread. Asks the desks on other threads and places what comes; opens and loads nothing itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent, QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from app.foundation.errors import HearthError
 from app.gui import theme
-from app.gui.aside import aside
 from app.gui.bridge import Bridge
+from app.gui.downloads.model import DownloadsModel
 from app.gui.models.desk import Desk
 from app.gui.models.details import Details
+from app.gui.models.hub.asking import HubDesk
+from app.gui.models.hub.place import HubPlace
+from app.gui.models.known import catalogue_notes
 from app.gui.models.latest import Latest
+from app.gui.models.library.place import LibraryPlace
+from app.gui.models.library.stock import Stock, Stocking
 from app.gui.models.listing import Listing
-from app.gui.models.subjects import Broken, Here, Opening, Outlook, Suited
+from app.gui.models.opening import Openings
+from app.gui.models.sheets import Sheets
+from app.gui.models.subjects import Suited
+from app.gui.models.switcher import Switcher
 from app.gui.notify import Notifier
 from app.gui.services import GuiServices
 from app.gui.widgets.buttons import IconButton
-from app.gui.widgets.cards import centred, scrolled
+from app.gui.widgets.cards import FoldingRow, centred, scrolled
 from app.gui.widgets.plain import ElidedLabel
-from app.settings.schema import MODEL_PATH
+
+SUITED, HERE, HUB = range(3)
 
 
 class ModelsPage(QWidget):
-    """`left` asks for the chat, `use_asked(choice)` for a model, `file_asked` for a file."""
+    """`left` asks for the chat, `use_asked(choice)` for a model, `file_asked` for a file,
+    `settings_asked` for the settings."""
 
     left = Signal()
     use_asked = Signal(str)
     file_asked = Signal()
+    settings_asked = Signal()
 
     def __init__(
         self,
@@ -42,47 +50,77 @@ class ModelsPage(QWidget):
         bridge: Bridge,
         notify: Notifier,
         parent: QWidget | None = None,
+        *,
+        downloads: DownloadsModel | None = None,
     ) -> None:
         super().__init__(parent)
         self._services = services
         self._bridge = bridge
         self._notify = notify
+        is_available = downloads is not None and downloads.is_available
+        self._downloads = downloads if is_available else None
         self._desk = Desk(services)
+        hub_desk = HubDesk(services, self._desk)
         self.setProperty("kind", "page")
         self.setAccessibleName(self.tr("Models"))
-        self.listing = Listing()
-        self.details: Details | None = None
-        self._details_scroll: QScrollArea | None = None
-        self._here: Latest[Here] = Latest(bridge, self._found_here, self._not_found, self)
-        self._suited: Latest[Suited] = Latest(bridge, self._found_suited, self._not_found, self)
-        self._asked = 0
-        self._before: QWidget | None = None
+        stocking = Stocking(services)
+        self.listing = Listing(self._downloads)
+        self.library = LibraryPlace(self._desk, stocking, bridge, notify)
+        self.hub = HubPlace(hub_desk, bridge, notify, self._downloads)
+        self._suited: Latest[tuple[Suited, tuple[str, ...]]] = Latest(
+            bridge, self._found_suited, self._not_found, self
+        )
         self._title = ElidedLabel(self.tr("Models"), "title")
         self._back = IconButton("arrow-left", self.tr("Back"), shortcut_text="Esc")
+        self.places = Switcher(
+            self.tr("Places of models"),
+            (self.tr("For this computer"), self.tr("On this computer"), self.tr("Hugging Face")),
+        )
         self._stack = QStackedWidget()
+        self.sheets = Sheets(self._stack, self)
+        self.openings = Openings(
+            self._desk,
+            hub_desk,
+            self.sheets,
+            bridge,
+            notify,
+            downloads=self._downloads,
+            parent=self,
+        )
         self._arrange()
         self._connect()
 
+    @property
+    def details(self) -> Details | None:
+        """The details that are shown, if they are."""
+        return self.openings.details
+
+    def show_place(self, at: int) -> None:
+        """Show one of the three places."""
+        self.sheets.close_all()
+        self.places.show_at(at)
+        self._stack.setCurrentIndex(at)
+
     def show_details(self, choice: str) -> None:
         """Open the details of a model that is here."""
-        self._open(partial(self._desk.look_at_file, choice))
+        self.openings.open_file(choice)
+
+    def take_file(self, path: str) -> None:
+        """A model file was dropped here or chosen: ask what to do with it."""
+        self.show_place(HERE)
+        self.library.take_file(path)
 
     def go_back(self) -> None:
-        """From the details to the list, from the list to the chat."""
-        self._asked += 1
-        if self.details is None:
+        """From the details to what was before, from a place to the chat."""
+        self.openings.forget()
+        if not self.sheets.close_top():
             self.left.emit()
-            return
-        self._close_details()
-        self._stack.setCurrentIndex(0)
-        self._title.set_whole(self.tr("Models"))
-        self._look()
-        if self._before is not None and self._before.isVisible():
-            self._before.setFocus(Qt.FocusReason.OtherFocusReason)
+        elif self.sheets.top is None:
+            self._look()
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        if self.details is None:
+        if self.sheets.top is None:
             self._look()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -96,11 +134,19 @@ class ModelsPage(QWidget):
         head = QHBoxLayout(header)
         head.setContentsMargins(theme.SPACE_16, theme.SPACE_16, theme.SPACE_24, theme.SPACE_8)
         head.setSpacing(theme.SPACE_8)
-        head.addWidget(self._back)
-        head.addWidget(self._title, 1)
-        scroll = scrolled(self.listing, self.tr("Models"))
+        titled = FoldingRow(tight=True)
+        titled.words.addWidget(self._title)
+        titled.side.addWidget(self.places)
+        head.addWidget(self._back, 0, Qt.AlignmentFlag.AlignTop)
+        head.addWidget(titled, 1)
+        for place, name in (
+            (self.listing, self.places.buttons[SUITED].text()),
+            (self.library, self.places.buttons[HERE].text()),
+            (self.hub, self.places.buttons[HUB].text()),
+        ):
+            scroll = scrolled(place, name)
+            self._stack.addWidget(scroll)
         head.addSpacing(scroll.verticalScrollBar().sizeHint().width())
-        self._stack.addWidget(scroll)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.setSpacing(0)
@@ -110,64 +156,69 @@ class ModelsPage(QWidget):
 
     def _connect(self) -> None:
         self._back.clicked.connect(self.go_back)
-        self.listing.details_asked.connect(self._details_asked)
-        self.listing.broken_asked.connect(self._broken_asked)
-        self.listing.file_asked.connect(self.file_asked)
+        self.places.chosen.connect(self._place_chosen)
+        self.sheets.changed.connect(self._show_title)
+        self.listing.details_asked.connect(self.openings.open_outlook)
+        self.listing.chat_asked.connect(self.use_asked)
+        self.listing.again_asked.connect(self._look)
+        self.library.details_asked.connect(self.openings.open_file)
+        self.library.chat_asked.connect(self.use_asked)
+        self.library.file_asked.connect(self.file_asked)
+        self.library.stocked.connect(self._stocked)
+        self.hub.details_asked.connect(self.openings.open_outlook)
+        self.hub.chat_asked.connect(self.use_asked)
+        self.hub.repo_asked.connect(self.openings.open_repository)
+        self.openings.use_asked.connect(self.use_asked)
+        self.openings.search_asked.connect(self._search)
+        self.openings.settings_asked.connect(self.settings_asked)
+        self.openings.opened.connect(self._opened)
+        if self._downloads is not None:
+            self._downloads.finished.connect(self._came)
 
     def _look(self) -> None:
         """Find anew what is here and what suits: files and free memory come and go."""
-        self._here.ask(self._desk.here)
+        self.library.look()
+        self._suited.ask(self._find_suited)
 
-    def _found_here(self, found: Here) -> None:
-        self.listing.show_machine(found.machine)
-        self.listing.show_here(found.models, self._services.settings.get(MODEL_PATH))
-        # On the same machine: looking at it anew may take as long again.
-        self._suited.ask(partial(self._desk.suited, found.machine))
+    def _find_suited(self) -> tuple[Suited, tuple[str, ...]]:
+        return self._desk.suited(), catalogue_notes(self._services.profile)
 
-    def _found_suited(self, suited: Suited) -> None:
-        self.listing.show_suited(suited)
+    def _found_suited(self, found: tuple[Suited, tuple[str, ...]]) -> None:
+        suited, notes = found
+        self.listing.show_suited(suited, self.openings.place_of, notes)
+        self.hub.show_catalogue(suited, self.openings.place_of)
 
     def _not_found(self, error: BaseException) -> None:
         if isinstance(error, HearthError):
-            parts = (error.title, error.detail, error.remedy)
-            self.listing.show_failed(" ".join(part for part in parts if part))
+            self.listing.show_failed(error)
         else:
             self._notify.error(error)
 
-    def _details_asked(self, outlook: Outlook) -> None:
-        self._before = self.window().focusWidget()
-        self._open(partial(self._desk.look_at, outlook))
+    def _stocked(self, stock: Stock) -> None:
+        """What is here is known: what was offered for download may be among it."""
+        is_changed = stock.items != self.openings.stock.items
+        self.openings.stock = stock
+        suited = self.listing.suited
+        if is_changed and suited is not None:
+            self.listing.show_places(self.openings.place_of)
+            self.hub.show_catalogue(suited, self.openings.place_of)
 
-    def _broken_asked(self, broken: Broken) -> None:
-        self._notify.error(broken.error)
+    def _came(self, _key: str) -> None:
+        """A download has ended well: it is on this computer now."""
+        if self.isVisible():
+            self.library.look()
 
-    def _open(self, work: Callable[[], Opening]) -> None:
-        self._asked += 1
-        arrived = partial(self._opened, self._asked)
-        self._bridge.watch(aside(work), arrived, self._notify.error)
+    def _place_chosen(self, at: int) -> None:
+        self._stack.setCurrentIndex(at)
 
-    def _opened(self, asked: int, opening: Opening) -> None:
-        if asked != self._asked:
-            return
-        self._close_details()
-        details = Details(self._desk, self._bridge, self._notify, opening, self)
-        details.use_asked.connect(self.use_asked)
-        inner = QWidget()
-        inner.setProperty("kind", "column")
-        column = QVBoxLayout(inner)
-        column.setContentsMargins(theme.SPACE_24, 0, theme.SPACE_24, theme.SPACE_32)
-        column.addWidget(details)
-        column.addStretch(1)
-        self.details = details
-        self._details_scroll = scrolled(inner, details.model.name)
-        self._title.set_whole(details.model.name)
-        self._stack.addWidget(self._details_scroll)
-        self._stack.setCurrentWidget(self._details_scroll)
+    def _search(self, words: str) -> None:
+        self.show_place(HUB)
+        self.hub.search_for(words)
+
+    def _opened(self) -> None:
         self._back.setFocus(Qt.FocusReason.OtherFocusReason)
 
-    def _close_details(self) -> None:
-        if self._details_scroll is not None:
-            self._stack.removeWidget(self._details_scroll)
-            self._details_scroll.hide()
-            self._details_scroll.deleteLater()
-        self._details_scroll = self.details = None
+    def _show_title(self) -> None:
+        title = self.sheets.title
+        self._title.set_whole(title or self.tr("Models"))
+        self.places.setVisible(not title)

@@ -10,7 +10,7 @@ from PySide6.QtGui import QFontMetrics, QLinearGradient, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.gui import theme
-from app.gui.models.words import READING_TOKENS_PER_S, speed_words
+from app.gui.plan_words import READING_TOKENS_PER_S, speed_words
 
 _WORDS_PX = (13, 22, 9, 17, 28, 11, 19, 8, 24, 15, 12, 20)
 """How long the words of a text are, for a line that looks like one."""

@@ -12,6 +12,7 @@ from app.foundation.errors import HearthError
 from app.gguf.facts import ModelFacts
 from app.hardware.profile import MachineProfile
 from app.inference.learning import LoadRecord
+from app.models.wanted import Wanted
 from app.planner.plan import Plan, Reason
 from app.planner.quality import Quality, quality_of
 from app.planner.wish import Wish
@@ -21,14 +22,18 @@ from app.protocol.model_ref import BUILT_IN
 @dataclass(frozen=True, slots=True)
 class Variant:
     """One file of a model. `path` is empty where it is not on this computer; `address` is where
-    it can be had, and empty for a file that is just here. `entry` is the catalogue's own."""
+    it can be had, and empty for a file that is just here. `wanted` is what would be downloaded,
+    `subject` what is planned for before that. `sibling` names the file whose header its facts
+    were worked out from, where that is another one of the same repository."""
 
     facts: ModelFacts
     quality: Quality
     path: str = ""
     file_name: str = ""
     address: str = ""
-    entry: Any = field(default=None, compare=False, repr=False)
+    wanted: Wanted | None = field(default=None, compare=False, repr=False)
+    subject: Any = field(default=None, compare=False, repr=False)
+    sibling: str = ""
 
     @property
     def quant(self) -> str:
@@ -44,8 +49,11 @@ class Model:
     choice: str = ""
     sentence: str = ""
     licence: str = ""
+    licence_note: str = ""
     rank: int = 0
     uses: tuple[str, ...] = ()
+    capabilities: tuple[str, ...] = ()
+    repo: str = ""
 
     @property
     def is_here(self) -> bool:
@@ -81,19 +89,12 @@ class Broken:
 
 
 @dataclass(frozen=True, slots=True)
-class Here:
-    """The models on this computer, the one in use first."""
-
-    machine: MachineProfile
-    models: tuple[Outlook | Broken, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Suited:
     """The catalogue on this computer: the best first, then all others."""
 
-    best: tuple[Outlook, ...]
-    others: tuple[Outlook, ...]
+    machine: MachineProfile
+    best: tuple[Outlook, ...] = ()
+    others: tuple[Outlook, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +114,15 @@ class Pins:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What the details of a model start from; `measured` is of the last load, if it is known."""
+    """What the details of a model start from; `measured` is of the last load, if it is known.
+
+    `plans` are those of all its variants, with nothing set by hand."""
 
     outlook: Outlook
     pins: Pins
     machine: MachineProfile
     measured: LoadRecord | None
+    plans: tuple[Plan, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,12 @@ from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
 
 from app.foundation.units import bytes_text
 from app.gui import theme
+from app.gui.downloads.model import DownloadsModel
 from app.gui.models.badge import Badge
+from app.gui.models.marks import Marks
+from app.gui.models.offer import Offer
 from app.gui.models.speed_picture import SpeedPicture
-from app.gui.models.subjects import Model
+from app.gui.models.subjects import Model, Variant
 from app.gui.models.words import (
     capital,
     memory_words,
@@ -21,19 +24,19 @@ from app.gui.models.words import (
     sentence_of,
     verdict_of,
 )
-from app.gui.widgets.buttons import TextButton
 from app.gui.widgets.cards import FoldingRow
 from app.gui.widgets.plain import PlainLabel
 from app.planner.plan import Plan
 
 
 class Summary(QFrame):
-    """`use_asked` follows the one action for a model that is here, `copy_asked` for another."""
+    """`use_asked(path)` follows the one action for a model that is here."""
 
-    use_asked = Signal()
-    copy_asked = Signal()
+    use_asked = Signal(str)
 
-    def __init__(self, model: Model, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, model: Model, downloads: DownloadsModel | None, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self.setProperty("kind", "card")
         self.badge = Badge()
@@ -43,19 +46,16 @@ class Summary(QFrame):
         self._memory = PlainLabel(role="secondary")
         self._quality = PlainLabel(role="secondary")
         self._warning = PlainLabel(role="danger")
-        self._is_here = model.is_here
-        self.use = TextButton(self.tr("Use this model"), "primary")
-        self.use.clicked.connect(self.use_asked)
-        self.anyway = TextButton(self.tr("Use anyway"))
-        self.anyway.clicked.connect(self.use_asked)
-        self.copy = TextButton(self.tr("Copy the address"), "primary", icon="copy")
-        self.copy_anyway = TextButton(self.tr("Copy the address"), icon="copy")
-        for each in (self.copy, self.copy_anyway):
-            each.clicked.connect(self.copy_asked)
+        self._marks = Marks(model.capabilities)
+        # One accent for the one thing to do; nobody is led to what does not fit.
+        self.offer = Offer(downloads, "primary")
+        self.anyway = Offer(downloads, "plain")
+        for each in (self.offer, self.anyway):
+            each.chat_asked.connect(self.use_asked)
         self._arrange()
 
-    def show_plan(self, plan: Plan, quality: str) -> None:
-        """Show how this plan does. `quality` is the tier of the quant."""
+    def show_plan(self, plan: Plan, quality: str, variant: Variant, choice: str) -> None:
+        """Show how this plan does. `quality` is the tier of the quant; `choice` is where it is."""
         fits = plan.fits != "no"
         self.badge.show_verdict(verdict_of(plan))
         self.sentence.setText(sentence_of(plan))
@@ -69,12 +69,11 @@ class Summary(QFrame):
             size=bytes_text(plan.file_bytes), quant=plan.quant or self.tr("quant unknown")
         )
         self._quality.setText(f"{size}, {quality}." if quality else f"{size}.")
-        self._warning.setVisible(self._is_here and not fits)
-        # One accent for the one thing to do; nobody is led to what does not fit.
-        self.use.setVisible(self._is_here and fits)
-        self.anyway.setVisible(self._is_here and not fits)
-        self.copy.setVisible(not self._is_here and fits)
-        self.copy_anyway.setVisible(not self._is_here and not fits)
+        for each in (self.offer, self.anyway):
+            each.show_model(variant.wanted, choice)
+        self._warning.setVisible(bool(self.offer.choice) and not fits)
+        self.offer.setVisible(fits)
+        self.anyway.setVisible(not fits)
 
     def _arrange(self) -> None:
         self._warning.setText(
@@ -86,8 +85,8 @@ class Summary(QFrame):
         )
         head = FoldingRow(tight=True)
         head.words.addWidget(self.badge)
-        for button in (self.anyway, self.copy_anyway, self.copy, self.use):
-            head.side.addWidget(button)
+        for offer in (self.anyway, self.offer):
+            head.side.addWidget(offer)
         column = QVBoxLayout(self)
         column.setContentsMargins(*(theme.SPACE_16,) * 4)
         column.setSpacing(theme.SPACE_8)
@@ -99,3 +98,4 @@ class Summary(QFrame):
         column.addSpacing(theme.SPACE_4)
         for label in (self._speed, self._memory, self._quality):
             column.addWidget(label)
+        column.addWidget(self._marks)

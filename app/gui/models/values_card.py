@@ -1,11 +1,10 @@
-"""The sliders of a plan: quant, context, layers on the graphics card, experts on the processor.
+"""The sliders of a plan: context, layers on the graphics card, experts on the processor.
 
 GUI thread. Says which pins a person set; plans are made elsewhere.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -13,11 +12,9 @@ from typing import Any
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
 
-from app.foundation.units import bytes_text
 from app.gguf.facts import ModelFacts
-from app.gui.models.subjects import Model, Pins, Variant
+from app.gui.models.subjects import Model, Pins
 from app.gui.models.value_slider import ValueSlider
-from app.gui.models.words import capital, quality_words
 from app.gui.widgets.cards import Card
 from app.gui.widgets.plain import PlainLabel
 from app.hardware.profile import MachineProfile
@@ -37,13 +34,11 @@ class ValuesCard(Card):
     def __init__(self, model: Model, at: int, machine: MachineProfile) -> None:
         super().__init__()
         self.setAccessibleName(self.tr("Change it"))
-        self._model = model
-        self._automatic_at = self._at = at
+        self._at = at
         self._pins = Pins()
         facts = model.variants[at].facts
         has_card = len(pools_of(machine)) > 1
         self.context = self._context(facts)
-        self.quant = self._quant(model.variants) if len(model.variants) > 1 else None
         self.layers = self._layers(facts) if has_card else None
         self.experts = self._experts(facts) if has_card and facts.n_expert else None
         if self.layers is None:
@@ -60,10 +55,6 @@ class ValuesCard(Card):
         """Show the values of this plan, and which of them a person chose."""
         self._at, self._pins = at, pins
         chosen = plan.configuration
-        if self.quant is not None:
-            self.quant.show_value(at, pinned=at != self._automatic_at)
-            words = quality_words(self._model.variants[at].quality.tier)
-            self.quant.show_note(self.tr("{quality}.").format(quality=capital(words)))
         for name, slider in (
             ("n_ctx", self.context),
             ("n_gpu_layers", self.layers),
@@ -111,18 +102,6 @@ class ValuesCard(Card):
         slider.set_values(range(facts.n_layers + 1))
         return slider
 
-    def _quant(self, variants: Sequence[Variant]) -> ValueSlider:
-        slider = ValueSlider(
-            self.tr("Quant"),
-            self.tr("How finely the model is stored. Finer is better and larger."),
-            self._quant_text,
-        )
-        slider.set_values(range(len(variants)))
-        slider.moved.connect(self._quant_moved)
-        slider.released.connect(self._quant_released)
-        self.add(slider)
-        return slider
-
     def _slider(self, pin: str, name: str, help_text: str, pattern: str) -> ValueSlider:
         slider = ValueSlider(name, help_text, partial(self._number, pattern))
         slider.moved.connect(partial(self._moved, pin))
@@ -133,21 +112,9 @@ class ValuesCard(Card):
     def _number(self, pattern: str, value: int) -> str:
         return pattern.replace("{n}", self.locale().toString(value))
 
-    def _quant_text(self, at: int) -> str:
-        variant = self._model.variants[at]
-        size = bytes_text(variant.facts.file_bytes)
-        return f"{variant.quant} · {size}"
-
     def _moved(self, pin: str, value: Any) -> None:
         self._pins = replace(self._pins, **{pin: value})
         self.changed.emit(self._at, self._pins)
-
-    def _quant_moved(self, at: int) -> None:
-        self._at = at
-        self.changed.emit(self._at, self._pins)
-
-    def _quant_released(self) -> None:
-        self._quant_moved(self._automatic_at)
 
 
 def context_stops(n_ctx_train: int) -> list[int]:

@@ -12,8 +12,7 @@ from app.foundation.units import bytes_text
 from app.gguf.facts import facts_of
 from app.gguf.split import read_model
 from app.gui.models.details import Details
-from app.gui.models.page import ModelsPage
-from app.gui.models.tile import ModelRow
+from app.gui.models.page import HERE, ModelsPage
 from app.hardware.profile import MachineProfile
 from app.inference.planning import Planning
 from app.inference.prediction import prediction_of
@@ -79,7 +78,7 @@ def test_what_was_set_by_hand_is_kept_for_this_model_when_it_is_used(
     own.values.context.slider.setValue(1)
     settled(lambda: own.plan.n_ctx == own.values.context.values[1])
     with qtbot.waitSignal(page.use_asked) as used:
-        own.summary.use.click()
+        own.summary.offer.button.click()
     assert used.args == [tiny]
     path = Path(tiny).resolve()
     assert planning.pins.of(path) == {CONTEXT.key: own.values.context.values[1]}
@@ -94,7 +93,7 @@ def test_what_was_set_by_hand_is_kept_for_this_model_when_it_is_used(
     page.details.values.context.release.click()
     settled(lambda: page.details is not None and page.details.pins.n_ctx is None)
     with qtbot.waitSignal(page.use_asked):
-        page.details.summary.use.click()
+        page.details.summary.offer.button.click()
     assert planning.pins.of(path) == {}
 
 
@@ -124,11 +123,11 @@ def test_what_does_not_fit_is_said_and_can_be_used_all_the_same(
     details = page.details
     assert details is not None
     assert details.summary.badge.text == "too big"
-    assert not details.summary.use.isVisible()
+    assert not details.summary.offer.isVisible()
     assert details.summary.anyway.isVisible()
     assert details.memory.bars["CPU"].filling.over_bytes > 0
     with qtbot.waitSignal(page.use_asked):
-        details.summary.anyway.click()
+        details.summary.anyway.button.click()
     # Chosen by hand, so that it is tried although it does not fit.
     assert planning.wish(Path(tiny).resolve()).n_ctx == details.plan.n_ctx
 
@@ -136,15 +135,14 @@ def test_what_does_not_fit_is_said_and_can_be_used_all_the_same(
 def test_the_guide_can_be_used_from_its_details(
     page: ModelsPage, qtbot: QtBot, settled: Settled
 ) -> None:
-    settled(lambda: bool(page.listing.here_rows))
-    row = page.listing.here_rows[0]
-    assert isinstance(row, ModelRow)
-    row.click()
+    page.places.buttons[HERE].click()
+    settled(lambda: bool(page.library.rows))
+    page.library.rows[0].tile.click()
     settled(lambda: page.details is not None)
     assert page.details is not None
     assert page.details.summary.badge.text == "runs well"
     with qtbot.waitSignal(page.use_asked) as used:
-        page.details.summary.use.click()
+        page.details.summary.offer.button.click()
     assert used.args == [BUILT_IN]
 
 
@@ -152,8 +150,8 @@ def test_the_guide_can_be_used_from_its_details(
 def test_a_card_has_its_bar_and_its_sliders(
     page: ModelsPage, qtbot: QtBot, settled: Settled
 ) -> None:
-    settled(lambda: bool(page.listing.tiles))
-    outlooks = [tile.outlook for tile in page.listing.tiles]
+    settled(lambda: bool(page.listing.cards))
+    outlooks = [card.outlook for card in page.listing.cards]
     outlooks += [row.outlook for row in page.listing.rows]
     of_experts = next(each for each in outlooks if each.variant.facts.n_expert)
     page.listing.details_asked.emit(of_experts)
@@ -171,22 +169,30 @@ def test_a_card_has_its_bar_and_its_sliders(
     assert len(details.alternatives.text.splitlines()) >= 1
 
 
-def test_another_quant_changes_file_size_and_quality(page: ModelsPage, settled: Settled) -> None:
-    settled(lambda: bool(page.listing.tiles))
-    outlooks = [tile.outlook for tile in page.listing.tiles]
+def test_another_file_changes_size_and_quality(
+    page: ModelsPage, settled: Settled, qtbot: QtBot
+) -> None:
+    settled(lambda: bool(page.listing.cards))
+    outlooks = [card.outlook for card in page.listing.cards]
     outlook = next(each for each in outlooks if len(each.model.variants) > 1)
     page.listing.details_asked.emit(outlook)
     settled(lambda: page.details is not None)
     details = page.details
     assert details is not None
-    assert details.values.quant is not None
     other = 0 if outlook.at else 1
-    details.values.quant.slider.setValue(other)
+    assert "recommended" in details.files.rows[outlook.at].accessibleName()
+    assert "recommended" not in details.files.rows[other].accessibleName()
+    details.files.rows[other].click()
     settled(lambda: details.plan.quant == outlook.model.variants[other].quant)
     assert details.plan.file_bytes == outlook.model.variants[other].facts.file_bytes
-    assert details.values.quant.release.isVisible()
-    details.values.quant.release.click()
+    assert details.files.rows[other].isChecked()
+    assert not details.files.rows[outlook.at].isChecked()
+    details.files.rows[other].setFocus()
+    step = Qt.Key.Key_Down if outlook.at > other else Qt.Key.Key_Up
+    for _ in range(abs(outlook.at - other)):
+        qtbot.keyClick(details.files.rows[details.files.at], step)
     settled(lambda: details.plan.quant == outlook.variant.quant)
+    assert page.focusWidget() is details.files.rows[outlook.at]
 
 
 def test_what_was_measured_stands_beside_what_was_predicted(

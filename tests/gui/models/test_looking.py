@@ -59,8 +59,8 @@ def details(
 
     services.reaching = reaching
     settled(lambda: bool(page.listing.rows))
-    found = [tile.outlook for tile in page.listing.tiles]
-    found += [row.outlook for row in page.listing.rows]
+    assert page.listing.suited is not None
+    found = [*page.listing.suited.best, *page.listing.suited.others]
     outlook = next(each for each in found if each.model.name == "Llama 3.2 1B Instruct")
     serve(far, outlook)
     page.listing.details_asked.emit(outlook)
@@ -71,7 +71,7 @@ def details(
 
 def serve(far: FarEnd, outlook: Outlook) -> None:
     """The file as the hub has it, as far as anybody reads."""
-    entry, file = outlook.variant.entry
+    entry, file = outlook.variant.subject.entry, outlook.variant.subject.file
     made = foretold(entry, file)
     header = header_of_bytes(made.header)
     weights = sum(-(-tensor.n_bytes // 32) * 32 for tensor in made.header.tensors)

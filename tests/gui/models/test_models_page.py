@@ -1,4 +1,4 @@
-"""What is here, what suits, the filter; details by keyboard, and the way back."""
+"""What suits, the filter, what is here; details by keyboard, and the way back."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from PySide6.QtWidgets import QAbstractButton, QLineEdit, QScrollArea, QSlider, 
 from pytestqt.plugin import QtBot
 
 from app.gui import theme
+from app.gui.models.feed import FIRST, STEP
 from app.gui.models.memory_bar import MemoryBar
-from app.gui.models.page import ModelsPage
-from app.gui.models.tile import BrokenRow, ModelRow
+from app.gui.models.page import HERE, HUB, SUITED, ModelsPage
+from app.gui.models.subjects import Broken
 from app.gui.notify import Notifier
 from app.hardware.profile import MachineProfile
 from app.inference.planning import Planning
@@ -24,7 +25,7 @@ from tests.gui.models.conftest import Settled, without_memory
 
 @pytest.fixture
 def filled(tiny: str, page: ModelsPage, settled: Settled) -> ModelsPage:
-    settled(lambda: bool(page.listing.rows) and len(page.listing.here_rows) == 2)
+    settled(lambda: bool(page.listing.rows) and len(page.library.rows) == 2)
     return page
 
 
@@ -33,68 +34,113 @@ def opened(page: ModelsPage, widget: QAbstractButton, settled: Settled) -> None:
     settled(lambda: page.details is not None)
 
 
-def test_it_lists_what_is_here_with_the_one_in_use_marked(filled: ModelsPage) -> None:
-    guide, own = filled.listing.here_rows
-    assert guide.accessibleName().startswith("Guide, in use, runs well")
-    assert "in use" not in own.accessibleName()
-    assert "llama" in own.accessibleName()
+def test_it_lists_what_is_here_with_the_one_in_use_marked(
+    filled: ModelsPage, settled: Settled
+) -> None:
+    filled.places.buttons[HERE].click()
+    guide, own = filled.library.rows
+    settled(lambda: guide.outlook is not None and own.outlook is not None)
+    assert guide.tile.accessibleName().startswith("Guide, in use, runs well")
+    assert "in use" not in own.tile.accessibleName()
+    assert "llama" in own.tile.accessibleName()
 
 
 def test_the_three_best_stand_first_in_words(filled: ModelsPage) -> None:
-    tiles = filled.listing.tiles
-    assert len(tiles) == 3
-    for tile in tiles:
-        assert tile.outlook.plan.fits == "well"
-        assert "runs well" in tile.accessibleName()
-        assert "free memory" in tile.accessibleName()
-        assert "as you read" in tile.accessibleName()
-    best = {tile.outlook.model.name for tile in tiles}
-    assert best.isdisjoint(row.outlook.model.name for row in filled.listing.rows)
+    cards = filled.listing.cards
+    assert len(cards) == 3
+    for card in cards:
+        assert card.outlook.plan.fits == "well"
+        assert "runs well" in card.accessibleName()
+        assert "free memory" in card.accessibleName()
+        assert "as you read" in card.accessibleName()
+    best = {card.outlook.model.name for card in cards}
+    assert filled.listing.suited is not None
+    assert best.isdisjoint(each.model.name for each in filled.listing.suited.others)
+
+
+def shown(page: ModelsPage) -> list[str]:
+    """The names of the rows that a person may see."""
+    rows = page.listing.rows
+    return [row.outlook.model.name for row in rows if row.isVisibleTo(page.listing)]
 
 
 def test_the_filter_narrows_by_words_and_by_what_runs(filled: ModelsPage, qtbot: QtBot) -> None:
     listing = filled.listing
     qtbot.keyClicks(listing.search, "granite")
-    shown = [row.outlook.model.name for row in listing.rows if not row.isHidden()]
-    assert shown
-    assert all("Granite" in name for name in shown)
+    assert shown(filled)
+    assert all("Granite" in name for name in shown(filled))
     listing.search.clear()
-    assert not any(row.isHidden() for row in listing.rows)
+    assert listing.suited is not None
+    assert shown(filled)[0] == listing.suited.others[0].model.name
     listing.only_fitting.setChecked(True)
-    hidden = [row for row in listing.rows if row.isHidden()]
-    assert hidden
-    assert all(row.outlook.plan.fits == "no" for row in hidden)
+    while not listing.feed.is_complete:
+        listing.feed.show_more()
+    fitting = [each for each in listing.suited.others if each.plan.fits != "no"]
+    assert sorted(shown(filled)) == sorted(each.model.name for each in fitting)
+    assert len(fitting) < len(listing.suited.others)
     listing.search.setText("no such model")
-    assert all(row.isHidden() for row in listing.rows)
+    assert shown(filled) == []
+
+
+def test_a_long_list_makes_its_rows_as_they_are_seen(filled: ModelsPage, settled: Settled) -> None:
+    feed = filled.listing.feed
+    assert filled.listing.suited is not None
+    n_all = len(filled.listing.suited.others)
+    assert n_all > FIRST + STEP
+    assert len(feed.made) < n_all
+    area = next(a for a in filled.findChildren(QScrollArea) if a.isAncestorOf(feed))
+    bar = area.verticalScrollBar()
+
+    def at_the_end() -> bool:
+        bar.setValue(bar.maximum())
+        return feed.is_complete
+
+    settled(at_the_end)
+    assert [row.outlook for row in filled.listing.rows] == list(filled.listing.suited.others)
 
 
 def test_a_recommended_model_opens_by_keyboard_and_escape_leads_back(
     filled: ModelsPage, qtbot: QtBot, settled: Settled
 ) -> None:
-    tile = filled.listing.tiles[0]
-    tile.setFocus()
-    qtbot.keyClick(tile, Qt.Key.Key_Return)
+    card = filled.listing.cards[0]
+    card.details.setFocus()
+    qtbot.keyClick(card.details, Qt.Key.Key_Return)
     settled(lambda: filled.details is not None)
     assert filled.details is not None
-    assert filled.details.model.name == tile.outlook.model.name
+    assert filled.details.model.name == card.outlook.model.name
+    assert not filled.places.isVisible()
     qtbot.keyClick(filled.details, Qt.Key.Key_Escape)
     assert filled.details is None
+    assert filled.places.isVisible()
+    assert filled.focusWidget() is card.details
     with qtbot.waitSignal(filled.left):
         qtbot.keyClick(filled, Qt.Key.Key_Escape)
 
 
-def test_what_is_not_here_can_be_had_by_its_address(
+def test_the_places_are_changed_by_keyboard(filled: ModelsPage, qtbot: QtBot) -> None:
+    first, second, third = filled.places.buttons
+    first.setFocus()
+    qtbot.keyClick(first, Qt.Key.Key_Right)
+    assert filled.focusWidget() is second
+    assert filled.library.isVisible()
+    qtbot.keyClick(second, Qt.Key.Key_Right)
+    assert third.isChecked()
+    assert filled.hub.isVisible()
+    qtbot.keyClick(third, Qt.Key.Key_Right)
+    assert filled.listing.isVisible()
+
+
+def test_the_address_of_a_file_can_be_copied(
     filled: ModelsPage, settled: Settled, notify: Notifier
 ) -> None:
-    opened(filled, filled.listing.tiles[0], settled)
-    assert filled.details is not None
-    summary = filled.details.summary
-    assert not summary.use.isVisible()
-    assert not summary.anyway.isVisible()
-    summary.copy.click()
+    opened(filled, filled.listing.cards[0].details, settled)
+    details = filled.details
+    assert details is not None
+    assert details.where is not None
+    details.where.copy_asked.emit()
     address = QGuiApplication.clipboard().text()
     assert address.startswith("https://huggingface.co/")
-    assert address.endswith(filled.details.variant.file_name)
+    assert address.endswith(details.variant.file_name)
     assert notify.toast is not None
     assert notify.toast.notice is not None
 
@@ -111,8 +157,10 @@ def test_a_file_that_is_no_model_says_why(
     settings.set(MODEL_PATH, str(broken))
     page.hide()
     page.show()
-    settled(lambda: any(isinstance(row, BrokenRow) for row in page.listing.here_rows))
-    page.listing.here_rows[0].click()
+    settled(lambda: any(isinstance(row.outlook, Broken) for row in page.library.rows))
+    row = page.library.rows[0]
+    assert not row.chat.isVisibleTo(page.library)
+    row.tile.click()
     assert notify.toast is not None
     assert notify.toast.notice is not None
 
@@ -123,8 +171,10 @@ def test_a_computer_without_room_says_so(
     planning.machine = lambda: without_memory(machine)  # type: ignore[method-assign]
     page.hide()
     page.show()
-    settled(lambda: bool(page.listing.rows) and not page.listing.tiles)
+    settled(lambda: bool(page.listing.rows) and not page.listing.cards)
     assert all(row.outlook.plan.fits == "no" for row in page.listing.rows)
+    assert "free" in page.listing.situation.title.text()
+    assert page.listing.situation.action.isVisible()
 
 
 def controls(page: QWidget) -> list[QWidget]:
@@ -133,14 +183,16 @@ def controls(page: QWidget) -> list[QWidget]:
     return [each for each in found if each.isVisible() and not isinstance(each.parent(), QLineEdit)]
 
 
-@pytest.mark.parametrize("where", ["list", "file", "catalogue"])
+@pytest.mark.parametrize("where", ["suited", "here", "hub", "file", "catalogue"])
 def test_every_control_has_a_name_and_is_reached_by_tab(
     filled: ModelsPage, settled: Settled, where: str
 ) -> None:
-    if where == "file":
-        opened(filled, filled.listing.here_rows[1], settled)
-    elif where == "catalogue":
-        opened(filled, filled.listing.tiles[0], settled)
+    if where in ("suited", "here", "hub"):
+        filled.places.buttons[{"suited": SUITED, "here": HERE, "hub": HUB}[where]].click()
+    elif where == "file":
+        opened(filled, filled.library.rows[1].tile, settled)
+    else:
+        opened(filled, filled.listing.cards[0].details, settled)
     nameless = []
     for control in controls(filled):
         interface = QAccessible.queryAccessibleInterface(control)
@@ -157,8 +209,11 @@ def test_it_can_be_read_in_a_small_window_at_the_largest_text(
 ) -> None:
     theme.current().set_look(look, 150)
     filled.resize(432, 400)
-    settled(lambda: all_fit(filled))
-    opened(filled, filled.listing.tiles[0], settled)
+    for at in (SUITED, HERE, HUB):
+        filled.places.buttons[at].click()
+        settled(lambda: all_fit(filled))
+    assert filled.width() == 432
+    opened(filled, filled.listing.cards[0].details, settled)
     settled(lambda: all_fit(filled))
     filled.grab()
 
@@ -168,10 +223,12 @@ def all_fit(page: ModelsPage) -> bool:
     return all(area.widget().width() <= area.viewport().width() for area in areas)
 
 
-def test_rows_and_tiles_are_as_high_as_their_words(filled: ModelsPage, settled: Settled) -> None:
+def test_rows_and_cards_are_as_high_as_their_words(filled: ModelsPage, settled: Settled) -> None:
     filled.resize(520, 700)
     settled(lambda: all_fit(filled))
-    for tile in [*filled.listing.tiles, *filled.listing.rows]:
-        if isinstance(tile, ModelRow) and not tile.isVisible():
-            continue
-        settled(lambda tile=tile: tile.height() >= tile.heightForWidth(tile.width()))
+    for card in filled.listing.cards:
+        settled(lambda card=card: card.height() >= card.heightForWidth(card.width()))
+    for row in filled.listing.rows:
+        if row.isVisible():
+            tile = row.tile
+            settled(lambda tile=tile: tile.height() >= tile.heightForWidth(tile.width()))

@@ -1,0 +1,132 @@
+"""Rows of a list that may have hundreds, made as they come into view. GUI thread.
+
+What is below is a button that says how many there are, and is pressed by being seen.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from PySide6.QtCore import QTimer, Signal
+from PySide6.QtGui import QPaintEvent
+from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
+
+from app.gui import theme
+from app.gui.widgets.buttons import TextButton
+
+Maker: TypeAlias = Callable[[], QWidget]
+FIRST = 12
+STEP = 12
+
+
+class Feed(QFrame):
+    """A card of rows with lines between. `made` holds the rows that exist, by their place."""
+
+    def __init__(self, name: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setProperty("kind", "card")
+        self.setAccessibleName(name)
+        self.made: dict[int, QWidget] = {}
+        self._makers: Sequence[Maker] = ()
+        self._framed: dict[int, _Framed] = {}
+        self._order: list[int] = []
+        self._wanted: list[int] = []
+        self._n_shown = FIRST
+        self._more = _More()
+        self._more.clicked.connect(self.show_more)
+        self._more.seen.connect(self.show_more)
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(
+            theme.SPACE_16, theme.SPACE_4, theme.SPACE_16, theme.SPACE_4
+        )
+        self._column.setSpacing(0)
+        self._column.addWidget(self._more)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every row that is wanted exists."""
+        return self._n_shown >= len(self._wanted)
+
+    def show_rows(self, makers: Sequence[Maker]) -> None:
+        """Show other rows in place of those before."""
+        for framed in self._framed.values():
+            self._column.removeWidget(framed)
+            framed.hide()
+            framed.deleteLater()
+        self.made, self._framed, self._order = {}, {}, []
+        self._makers = makers
+        self.narrow(lambda _: True)
+
+    def narrow(self, is_wanted: Callable[[int], bool]) -> int:
+        """Show only the rows whose place is wanted; how many these are."""
+        self._wanted = [at for at in range(len(self._makers)) if is_wanted(at)]
+        self._n_shown = FIRST
+        self._place()
+        return len(self._wanted)
+
+    def show_more(self) -> None:
+        """Make the next few rows."""
+        self._n_shown += STEP
+        self._place()
+
+    def _place(self) -> None:
+        shown = self._wanted[: self._n_shown]
+        for at in shown:
+            if at not in self._framed:
+                self._make(at)
+        wanted = set(shown)
+        for at, framed in self._framed.items():
+            framed.line.setVisible(bool(shown) and at != shown[0])
+            framed.setVisible(at in wanted)
+        n_left = len(self._wanted) - len(shown)
+        self._more.show_count(n_left)
+        self.setVisible(bool(shown))
+
+    def _make(self, at: int) -> None:
+        row = self._makers[at]()
+        framed = _Framed(row)
+        place = bisect(self._order, at)
+        self._order.insert(place, at)
+        self._column.insertWidget(place, framed)
+        self.made[at], self._framed[at] = row, framed
+
+
+class _Framed(QWidget):
+    """A row with the line above it."""
+
+    def __init__(self, row: QWidget) -> None:
+        super().__init__()
+        self.line = QFrame()
+        self.line.setProperty("kind", "line")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.line)
+        column.addWidget(row)
+
+
+class _More(TextButton):
+    """`seen` once it is drawn, which is when somebody has come near it."""
+
+    seen = Signal()
+
+    def __init__(self) -> None:
+        super().__init__("", "link")
+        self._is_told = False
+        self.hide()
+
+    def show_count(self, n_left: int) -> None:
+        """Say how many more there are; hidden where there are none."""
+        words = self.tr("Show %n more", "", n_left).replace("%n", str(n_left))
+        self.setText(words)
+        self.setAccessibleName(words)
+        self.setVisible(n_left > 0)
+        self._is_told = False
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if not self._is_told:
+            self._is_told = True
+            QTimer.singleShot(0, self.seen.emit)

@@ -1,0 +1,1 @@
+"""The place “Hugging Face”: nothing there is asked before a person asks."""

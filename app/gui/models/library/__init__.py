@@ -1,0 +1,1 @@
+"""The place “On this computer”: what is here, whoever put it there."""
