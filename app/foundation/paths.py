@@ -50,6 +50,11 @@ class Profile:
         return self.root / "cache"
 
     @property
+    def models(self) -> Path:
+        """Where downloaded models go unless a person names another folder."""
+        return self.root / "models"
+
+    @property
     def connections(self) -> Path:
         """The record of every connection that was made."""
         return self.root / "connections.jsonl"

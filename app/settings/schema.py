@@ -7,6 +7,7 @@ meaning; a changed meaning is a new key and a step in `migrations`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from app.protocol.model_ref import BUILT_IN
@@ -30,6 +31,7 @@ SECTIONS: Final = (
     Section("model", "Model"),
     Section("performance", "Performance"),
     Section("library", "Models on this computer"),
+    Section("downloads", "Downloads"),
     Section("network", "Network"),
     Section("privacy", "Privacy"),
     Section("window", "Window"),
@@ -269,6 +271,35 @@ LIBRARY_FOLDERS: Final = text(
     note="Folders in which to look for .gguf files as well, one a line.",
     multiline=True,
 )
+DOWNLOADS_FOLDER: Final = text(
+    "downloads.folder",
+    "",
+    section="downloads",
+    label="Folder for downloaded models",
+    note="Where models go that Hearth downloads. Empty is a folder in the profile.",
+    form="the whole path of a folder, or nothing",
+    fits=lambda path: not path or (Path(path).is_absolute() and "\0" not in path),
+    shown=False,
+)
+DOWNLOADS_AT_ONCE: Final = integer(
+    "downloads.at_once",
+    2,
+    (1, 8),
+    section="downloads",
+    label="Downloads at once",
+    note="How many run at the same time; the others wait for their turn.",
+)
+DOWNLOADS_MOST_BYTES_PER_S: Final = integer(
+    "downloads.most_bytes_per_s",
+    0,
+    (0, 1_000_000_000_000),
+    section="downloads",
+    label="Speed limit",
+    note="How fast all downloads together may be, so that others have something of the line.",
+    step=100_000,
+    unit="bytes/s",
+    special="no limit",
+)
 KEEP_DELETED_DAYS: Final = integer(
     "privacy.keep_deleted_days",
     30,
@@ -338,6 +369,9 @@ OPTIONS: Final[tuple[Option[Any], ...]] = (
     SAVE_POWER,
     ADOPT,
     LIBRARY_FOLDERS,
+    DOWNLOADS_FOLDER,
+    DOWNLOADS_AT_ONCE,
+    DOWNLOADS_MOST_BYTES_PER_S,
     KEEP_DELETED_DAYS,
     OFFLINE,
     MIRROR,

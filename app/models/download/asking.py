@@ -10,14 +10,17 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from app.foundation.errors import ModelNotFound, NetworkError
+from app.foundation.errors import InvalidInput, ModelNotFound, NetworkError
 from app.models.download.entry import Entry
 from app.models.download.partial import Expected
+from app.models.download.places import file_names
 from app.models.download.transfer import Changed
-from app.models.wanted import Locate, Located
+from app.models.wanted import Locate, Located, Wanted
 
 MOST_FILE_BYTES: Final = 1 << 43
 SHA256: Final = re.compile(r"[0-9a-f]{64}\Z")
+_REPO: Final = re.compile(r"[^\s/\\]{1,96}/[^\s/\\]{1,96}\Z")
+_LONGEST_NAME: Final = 400
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}\Z")
 
 
@@ -82,3 +85,22 @@ class Asking:
             entry.commit = entry.commit or found.commit
         self._located[index] = found
         return found
+
+
+def check(wanted: Wanted) -> None:
+    """Raises InvalidInput for claims that make no sense."""
+    file_names(wanted.parts)
+    is_sound = bool(_REPO.match(wanted.repo)) and len(wanted.revision) <= _LONGEST_NAME
+    for part in wanted.parts:
+        is_sound = (
+            is_sound
+            and len(part.name) <= _LONGEST_NAME
+            and 0 <= part.bytes <= MOST_FILE_BYTES
+            and (not part.sha256 or bool(SHA256.match(part.sha256)))
+        )
+    if not is_sound:
+        raise InvalidInput(
+            "That cannot be downloaded.",
+            f"What is known of {wanted.name[:80]} makes no sense.",
+            "Look at the model again, and choose it anew.",
+        )

@@ -7,29 +7,22 @@ caller's thread but bookkeeping.
 from __future__ import annotations
 
 import contextlib
-import re
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
 
-from app.foundation.errors import InvalidInput
-from app.models.download.asking import MOST_FILE_BYTES, SHA256
+from app.models.download.asking import check
 from app.models.download.crew import Crew, Finished
 from app.models.download.entry import Entry
 from app.models.download.herald import Callback, Herald
 from app.models.download.job import Tools
 from app.models.download.pace import Limit
 from app.models.download.patience import Patience
-from app.models.download.places import file_names
 from app.models.download.queue_file import QueueFile
 from app.models.download.space import SPARE_BYTES
 from app.models.wanted import ENDED, Locate, Progress, Wanted
 from app.network.client import Client
-
-_REPO: Final = re.compile(r"[^\s/\\]{1,96}/[^\s/\\]{1,96}\Z")
-_LONGEST_NAME: Final = 400
 
 
 class Downloads:
@@ -72,7 +65,7 @@ class Downloads:
 
         Raises InvalidInput for what cannot be fetched.
         """
-        _check(wanted)
+        check(wanted)
         key = wanted.key
         with self._changed:
             entry = self._crew.entries.get(key)
@@ -200,22 +193,3 @@ class Downloads:
 
     def _why_held(self) -> str:
         return self._crew.held[-1] if self._crew.held else ""
-
-
-def _check(wanted: Wanted) -> None:
-    """Claims that make no sense end here, with a sentence. Raises InvalidInput."""
-    file_names(wanted.parts)
-    is_sound = bool(_REPO.match(wanted.repo)) and len(wanted.revision) <= _LONGEST_NAME
-    for part in wanted.parts:
-        is_sound = (
-            is_sound
-            and len(part.name) <= _LONGEST_NAME
-            and 0 <= part.bytes <= MOST_FILE_BYTES
-            and (not part.sha256 or bool(SHA256.match(part.sha256)))
-        )
-    if not is_sound:
-        raise InvalidInput(
-            "That cannot be downloaded.",
-            f"What is known of {wanted.name[:80]} makes no sense.",
-            "Look at the model again, and choose it anew.",
-        )

@@ -33,13 +33,21 @@ def component(text: str, suffix: str = "") -> str:
 
     What had to be changed or cut is told apart by a few digits of a hash.
     """
+    name = _plain(text)
+    return name + suffix if name == text and name else _marked(name, text) + suffix
+
+
+def _plain(text: str) -> str:
     name = _ODD.sub("_", text).strip("._-")
     if name.split(".")[0].lower() in _DEVICES:
         name = f"_{name}"
-    if name == text and len(name) <= _LONGEST:
-        return name + suffix
+    return name if len(name) <= _LONGEST else name[:_LONGEST]
+
+
+def _marked(name: str, text: str) -> str:
+    """No claimed name has a tilde of its own."""
     mark = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-    return f"{name[: _LONGEST - 9].rstrip('._-') or 'model'}~{mark}{suffix}"
+    return f"{name[: _LONGEST - 9].rstrip('._-') or 'model'}~{mark}"
 
 
 def file_names(parts: tuple[Part, ...]) -> tuple[str, ...]:
@@ -50,6 +58,7 @@ def file_names(parts: tuple[Part, ...]) -> tuple[str, ...]:
     if not 1 <= len(parts) <= MOST_PARTS:
         raise InvalidInput("There is nothing to download.", f"It has {len(parts)} files.")
     names: list[str] = []
+    taken: set[str] = set()
     for part in parts:
         last = re.split(r"[/\\]", part.name)[-1]
         match = _FILE.match(last)
@@ -60,9 +69,11 @@ def file_names(parts: tuple[Part, ...]) -> tuple[str, ...]:
                 "Choose a file whose name ends in .gguf.",
             )
         name = component(match[1], match[2].lower())
-        if name.casefold() in {taken.casefold() for taken in names}:
-            mark = hashlib.sha256(part.name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-            name = component(f"{match[1][: _LONGEST - 9]}~{mark}", match[2].lower())
+        if name.casefold() in taken:
+            name = _marked(_plain(match[1]), part.name) + match[2].lower()
+        if name.casefold() in taken:
+            raise InvalidInput("One file is named twice.", f"It is “{last[:80]}”.")
+        taken.add(name.casefold())
         names.append(name)
     return tuple(names)
 

@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import Any, Final, cast, get_args
 
 from app.foundation.errors import HearthError
-from app.models.download.asking import SHA256
+from app.models.download.asking import SHA256, check
 from app.models.download.claim import Claim
 from app.models.download.entry import Entry
 from app.models.download.partial import Expected
-from app.models.download.places import file_names
 from app.models.wanted import Part, Role, State, Wanted
 from app.settings.file import write_atomically
 
@@ -113,7 +112,7 @@ def entry_of(item: Json) -> Entry | None:
     """The download that was kept, or None where it makes no sense."""
     try:
         wanted = _wanted_of(item)
-        file_names(wanted.parts)
+        check(wanted)
         state = cast("State", item["state"])
         if state not in ("queued", "paused", "failed"):
             raise ValueError(state)
@@ -134,15 +133,15 @@ def _wanted_of(item: Json) -> Wanted:
     for name, n_bytes, sha256, role in item["parts"]:
         if role not in get_args(Role) or type(n_bytes) is not int:
             raise ValueError("no part")
-        parts.append(Part(str(name), n_bytes, str(sha256), role))
-    return Wanted(
-        repo=str(item["repo"]),
-        revision=str(item["revision"]),
-        parts=tuple(parts),
-        name=str(item["name"]),
-        quant=str(item["quant"]),
-        entry_id=str(item["entry_id"]),
-    )
+        parts.append(Part(_text(name), n_bytes, _text(sha256), role))
+    texts = {key: _text(item[key]) for key in ("repo", "revision", "name", "quant", "entry_id")}
+    return Wanted(parts=tuple(parts), **texts)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("no text")
+    return value
 
 
 def _error_of(fields: Json) -> HearthError:
