@@ -6,7 +6,9 @@ Nothing is connected, and no HTTP library imported, before something is asked fo
 from __future__ import annotations
 
 import os
+import threading
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -15,26 +17,41 @@ from app.foundation.paths import Profile
 from app.network.connections import Connections
 from app.network.policy import HUB, HUB_HOSTS, Policy, host_of, is_loopback
 from app.settings.file import SettingsFile
-from app.settings.schema import MIRROR, OFFLINE, PROXY
+from app.settings.schema import (
+    DOWNLOADS_AT_ONCE,
+    DOWNLOADS_FOLDER,
+    DOWNLOADS_MOST_BYTES_PER_S,
+    MIRROR,
+    OFFLINE,
+    PROXY,
+)
+from app.settings.secrets import PROXY_SIGN_IN, Secrets, token_for
 
 if TYPE_CHECKING:
     from app.inference.catalogue_planning import CataloguePlanning
     from app.inference.planning import Planning
+    from app.models.download.downloads import Downloads
     from app.models.hub import Hub
     from app.models.remote_header import RemoteHeaders
+    from app.models.wanted import Located
     from app.network.client import Client
-    from app.settings.secrets import Secrets
 
 ENDPOINT = "HF_ENDPOINT"
 """Names a mirror of the hub, as other programs read it too; the settings go before it."""
 
 
 class Network:
-    """One profile's way out. `close` gives up what is still connected."""
+    """One profile's way out. `close` gives up what is still connected. Any thread may ask for its
+    parts: each is made once. `secrets` are those of whoever made this, who closes them."""
 
-    def __init__(self, profile: Profile, settings: SettingsFile) -> None:
+    def __init__(
+        self, profile: Profile, settings: SettingsFile, secrets: Secrets | None = None
+    ) -> None:
         self._profile = profile
         self._settings = settings
+        self._closes_secrets = secrets is None
+        self.secrets = secrets or Secrets()
+        self._building = threading.RLock()
 
     def endpoint(self) -> str:
         """The hub, or the mirror that the settings name, or the environment. Raises InvalidInput
@@ -46,29 +63,24 @@ class Network:
         address = self._settings.get(PROXY)
         if not address:
             return ""
-        from app.settings.secrets import PROXY_SIGN_IN
-
         return with_sign_in(address, self.secrets.get(PROXY_SIGN_IN))
 
     def token(self) -> str:
         """The token for the hub that is asked now: each has its own, so that a mirror never gets
         the one of the hub. "" where there is none."""
-        from app.settings.secrets import token_for
-
         return self.secrets.get(token_for(host_of(self.endpoint())))
-
-    @cached_property
-    def secrets(self) -> Secrets:
-        from app.settings.secrets import Secrets
-
-        return Secrets()
 
     @cached_property
     def connections(self) -> Connections:
         return Connections(self._profile.connections)
 
-    @cached_property
+    @property
     def client(self) -> Client:
+        with self._building:
+            return self._client
+
+    @cached_property
+    def _client(self) -> Client:
         from app.network.client import Client
 
         policy = Policy(
@@ -76,19 +88,67 @@ class Network:
         )
         return Client(policy, self.connections, self.proxy)
 
-    @cached_property
+    @property
     def hub(self) -> Hub:
+        with self._building:
+            return self._hub
+
+    @cached_property
+    def _hub(self) -> Hub:
         from app.models.hub import Hub
 
-        return Hub(lambda: self.client, self.endpoint, self.token)
+        return Hub(lambda: self.client, self.endpoint, self.token, self._gguf_of)
+
+    @property
+    def headers(self) -> RemoteHeaders:
+        with self._building:
+            return self._headers
 
     @cached_property
-    def headers(self) -> RemoteHeaders:
+    def _headers(self) -> RemoteHeaders:
         from app.models.header_cache import HeaderCache
         from app.models.remote_header import RemoteHeaders
 
         cache = HeaderCache(self._profile.cache / "headers")
         return RemoteHeaders(lambda: self.client, cache, self.endpoint, self.token)
+
+    def _gguf_of(self, repo: str) -> str:
+        """Where the catalogue has the model of a repository as GGUF; "" where it does not."""
+        from app.models.catalog import catalogue
+
+        wanted = f"{repo}-gguf".lower()
+        names = {file.repo for entry in catalogue(self._profile).entries for file in entry.files}
+        same = repo.partition("/")[2].lower() + "-gguf"
+        exact = sorted(name for name in names if name.lower() == wanted)
+        named = sorted(name for name in names if name.partition("/")[2].lower() == same)
+        return next(iter((*exact, *named)), "")
+
+    def models_folder(self) -> Path:
+        """Where downloaded models go."""
+        named = self._settings.get(DOWNLOADS_FOLDER)
+        return Path(named) if named else self._profile.models
+
+    @property
+    def downloads(self) -> Downloads:
+        """Nothing of a former start goes on before its `begin`; who began it closes it."""
+        with self._building:
+            return self._downloads
+
+    @cached_property
+    def _downloads(self) -> Downloads:
+        from app.models.download.downloads import Downloads
+
+        return Downloads(
+            self.models_folder,
+            self._locate,
+            lambda: self.client,
+            self._profile.state,
+            at_once=lambda: self._settings.get(DOWNLOADS_AT_ONCE),
+            most_bytes_per_s=lambda: self._settings.get(DOWNLOADS_MOST_BYTES_PER_S),
+        )
+
+    def _locate(self, repo: str, revision: str, name: str) -> Located:
+        return self.hub.locate(repo, revision, name)
 
     def planning(self, planning: Planning) -> CataloguePlanning:
         """Plans for what is not here, on the machine that `planning` knows. Raises InvalidInput
@@ -104,9 +164,9 @@ class Network:
         )
 
     def close(self) -> None:
-        if "client" in self.__dict__:
-            self.client.close()
-        if "secrets" in self.__dict__:
+        if "_client" in self.__dict__:
+            self._client.close()
+        if self._closes_secrets:
             self.secrets.close()
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
+from app.bootstrap.reach import Network
 from app.bootstrap.runtime import Runtime
 from app.bootstrap.watching import Watching
 from app.chat.session import ChatService
@@ -28,6 +29,7 @@ from app.gui.services import CloseStep, Fact, GuiServices
 from app.protocol.generation import Event, Failed, Finished
 from app.protocol.model_ref import ModelRef
 from app.settings.schema import KEEP_DELETED_DAYS, MODEL_PATH
+from app.settings.secrets import Secrets
 
 if TYPE_CHECKING:
     from app.inference.catalogue_planning import CataloguePlanning
@@ -103,6 +105,8 @@ class WindowServices:
         self._first_load: Future[HearthError | None] = Future()
         self._is_painted = threading.Event()
         self._watching = Watching(self.runtime)
+        self._secrets = Secrets()
+        self._network = Network(profile, self.runtime.settings, self._secrets)
         self.gui = self._gui_services(opened, model)
 
     def _gui_services(self, opened: Opened, model: str | None) -> GuiServices:
@@ -125,7 +129,10 @@ class WindowServices:
             machine_facts=lambda: _soon("machine-facts", self._machine_facts),
             runtime_facts=lambda: _soon("runtime-facts", self._runtime_facts),
             planning=lambda: runtime.planning,
-            reaching=lambda: _reaching(runtime),
+            reaching=lambda: _reaching(runtime, self._secrets),
+            hub=lambda: self._network.hub,
+            secrets=lambda: self._secrets,
+            endpoint=self._network.endpoint,
             adviser=runtime.adviser,
             follow_advice=self._watching.follow,
             restore_backup=None if backup is None else lambda: self._restore(backup),
@@ -137,6 +144,7 @@ class WindowServices:
                 CloseStep("database", self.database.close),
                 CloseStep("settings", runtime.settings.close),
                 CloseStep("pins", runtime.close_pins),
+                CloseStep("network", self._leave_network),
             ],
         )
 
@@ -163,6 +171,11 @@ class WindowServices:
     def _ends_well(self, _deadline_s: float) -> bool:
         """First of all steps: a load that outlasts the deadline is no crash."""
         self.runtime.sentinels.close()
+        return True
+
+    def _leave_network(self, _deadline_s: float) -> bool:
+        self._network.close()
+        self._secrets.close()
         return True
 
     def _restore(self, backup: Path) -> Future[None]:
@@ -200,11 +213,9 @@ class WindowServices:
 
 
 @contextmanager
-def _reaching(runtime: Runtime) -> Iterator[CataloguePlanning]:
+def _reaching(runtime: Runtime, secrets: Secrets) -> Iterator[CataloguePlanning]:
     """Plans for what is not here; the connections are given up at the end."""
-    from app.bootstrap.reach import Network
-
-    network = Network(runtime.profile, runtime.settings)
+    network = Network(runtime.profile, runtime.settings, secrets)
     try:
         yield network.planning(runtime.planning)
     finally:

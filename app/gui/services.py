@@ -68,10 +68,8 @@ class GuiServices:
     it offers, once the present answer is written.
     `downloads` builds, off the GUI thread, what downloads models; None where nothing can.
     `library` builds, off the GUI thread, what knows the models on this computer, `hub` what asks
-    Hugging Face, which it does only when told to, `secrets` the keyring;
-    `endpoint` says whom `hub` asks now.
-    `secrets` keeps tokens for `endpoint`, the hub or the mirror that is asked now;
-    `models_folder` is where downloads go.
+    Hugging Face, which it does only when told to. `secrets` keeps tokens for `endpoint`,
+    the hub or the mirror that is asked now; `models_folder` is where downloads go.
     `restore_backup`, where the database was damaged, brings the newest backup back.
     """
 
@@ -98,7 +96,5 @@ class GuiServices:
     secrets: Callable[[], Secrets] | None = None
     endpoint: Callable[[], str] | None = None
     models_folder: Callable[[], Path] | None = None
-    secrets: Callable[[], Any] | None = None
-    endpoint: Callable[[], str] | None = None
     restore_backup: Callable[[], Future[None]] | None = None
     close_steps: list[CloseStep] = field(default_factory=list)
