@@ -35,7 +35,7 @@ def reach(runtime: Runtime) -> Iterator[Reach]:
     """What may ask the network; its connections are given up at the end."""
     from app.bootstrap.reach import Network
 
-    network = Network(runtime.profile, runtime.settings)
+    network = Network(runtime.profile, runtime.settings, installed=runtime.record_download)
     try:
         yield Reach(network.planning(runtime.planning), network.hub)
     finally:

@@ -30,6 +30,7 @@ from app.settings.secrets import PROXY_SIGN_IN, Secrets, token_for
 if TYPE_CHECKING:
     from app.inference.catalogue_planning import CataloguePlanning
     from app.inference.planning import Planning
+    from app.models.download.crew import Finished
     from app.models.download.downloads import Downloads
     from app.models.hub import Hub
     from app.models.remote_header import RemoteHeaders
@@ -45,12 +46,18 @@ class Network:
     parts: each is made once. `secrets` are those of whoever made this, who closes them."""
 
     def __init__(
-        self, profile: Profile, settings: SettingsFile, secrets: Secrets | None = None
+        self,
+        profile: Profile,
+        settings: SettingsFile,
+        secrets: Secrets | None = None,
+        installed: Finished | None = None,
     ) -> None:
+        """`installed` is told, on a worker thread, of each download whose files are in place."""
         self._profile = profile
         self._settings = settings
         self._closes_secrets = secrets is None
         self.secrets = secrets or Secrets()
+        self._installed = installed
         self._building = threading.RLock()
 
     def endpoint(self) -> str:
@@ -145,6 +152,7 @@ class Network:
             self._profile.state,
             at_once=lambda: self._settings.get(DOWNLOADS_AT_ONCE),
             most_bytes_per_s=lambda: self._settings.get(DOWNLOADS_MOST_BYTES_PER_S),
+            installed=self._installed,
         )
 
     def _locate(self, repo: str, revision: str, name: str) -> Located:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ from app.inference.service import InferenceService
 from app.inference.starter import StarterModel
 from app.metrics.recorder import Recorder
 from app.settings.file import SettingsFile
+from app.settings.schema import DOWNLOADS_FOLDER
 
 if TYPE_CHECKING:
     from app.engine.client import EngineClient
@@ -27,11 +28,17 @@ if TYPE_CHECKING:
     from app.inference.aftermath import MeasuredAftermath
     from app.inference.planning import Planning
     from app.inference.preflight import Preflight
+    from app.models.library.library import Library
+    from app.models.wanted import Wanted
 
 CLOSE_S = 5.0
 LOADING = "load"
 _NAMES = ("HEARTH_CPU_VARIANT", "HEARTH_GPU_MODULES")
 _NAMED_BY_PERSON = frozenset(name for name in _NAMES if name in os.environ)
+
+
+def _nothing_to_hold(_why: str) -> AbstractContextManager[None]:
+    return nullcontext()
 
 
 class Runtime:
@@ -49,6 +56,7 @@ class Runtime:
         self.recorder = Recorder()
         self.sentinels = sentinels or Sentinels(None)
         self.adviser = Adviser()
+        self.hold_downloads: Callable[[str], AbstractContextManager[None]] = _nothing_to_hold
         self._is_window = sentinels is not None
         self._made_aftermath: MeasuredAftermath | None = None
         self._building = threading.Lock()  # pool threads may ask for the same thing at once
@@ -73,6 +81,49 @@ class Runtime:
         return Planning(
             self.profile, self.settings, safe_mode=self.safe_mode, find=self._find_machine
         )
+
+    @property
+    def library(self) -> Library:
+        """The models on this computer. Nothing is read before it is asked."""
+        with self._building:
+            return self._library
+
+    @cached_property
+    def _library(self) -> Library:
+        from app.models.library.library import Library
+
+        return Library(
+            self.profile,
+            self.settings,
+            self.models_folder,
+            self._use_models_folder,
+            hold=self._hold_downloads,
+            moved=self._model_moved,
+        )
+
+    def record_download(
+        self, wanted: Wanted, paths: tuple[Path, ...], sha256s: tuple[str, ...]
+    ) -> None:
+        """Have the library know what was downloaded, and that it was checked."""
+        self.library.record_download(wanted, paths, sha256s)
+
+    def models_folder(self) -> Path:
+        """Where Hearth keeps models of its own."""
+        named = self.settings.get(DOWNLOADS_FOLDER)
+        return Path(named) if named else self.profile.models
+
+    def _use_models_folder(self, folder: Path) -> None:
+        """Raises StorageError where that cannot be remembered."""
+        self.settings.set(DOWNLOADS_FOLDER, str(folder)).result(CLOSE_S)
+
+    def _hold_downloads(self, why: str) -> AbstractContextManager[None]:
+        return self.hold_downloads(why)  # asked each time: the window sets it later
+
+    def _model_moved(self, old: Path, new: Path) -> None:
+        """What was set for one model follows its file."""
+        pins = self.planning.pins
+        if values := pins.of(old):
+            pins.set(new, values)
 
     @property
     def preflight(self) -> Preflight:

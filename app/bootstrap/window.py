@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn, TypeVar
@@ -106,7 +106,9 @@ class WindowServices:
         self._is_painted = threading.Event()
         self._watching = Watching(self.runtime)
         self._secrets = Secrets()
-        self._network = Network(profile, self.runtime.settings, self._secrets)
+        record = self.runtime.record_download
+        self._network = Network(profile, self.runtime.settings, self._secrets, record)
+        self.runtime.hold_downloads = self._hold_downloads
         self.gui = self._gui_services(opened, model)
 
     def _gui_services(self, opened: Opened, model: str | None) -> GuiServices:
@@ -130,6 +132,8 @@ class WindowServices:
             runtime_facts=lambda: _soon("runtime-facts", self._runtime_facts),
             planning=lambda: runtime.planning,
             reaching=lambda: _reaching(runtime, self._secrets),
+            library=lambda: runtime.library,
+            models_folder=runtime.models_folder,
             hub=lambda: self._network.hub,
             secrets=lambda: self._secrets,
             endpoint=self._network.endpoint,
@@ -172,6 +176,9 @@ class WindowServices:
         """First of all steps: a load that outlasts the deadline is no crash."""
         self.runtime.sentinels.close()
         return True
+
+    def _hold_downloads(self, why: str) -> AbstractContextManager[None]:
+        return self._network.downloads.held(why)
 
     def _leave_network(self, _deadline_s: float) -> bool:
         self._network.close()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, Literal, TypeVar
@@ -57,20 +58,20 @@ class Library:
         folder: Callable[[], Path],
         use_folder: Callable[[Path], None],
         *,
-        is_busy: Callable[[], bool] = lambda: False,
+        hold: Callable[[str], AbstractContextManager[None]] = lambda why: nullcontext(),
         moved: Callable[[Path, Path], None] = lambda old, new: None,
         surroundings: Surroundings | None = None,
         patience: Patience[Seen | str] | None = None,
     ) -> None:
         """`folder` is where Hearth's own models are; `use_folder` makes another one that, and has
-        it on disk when it returns. `is_busy` says whether downloads are under way. `moved` is
-        told of each model that has a new path. Nothing is read yet.
+        it on disk when it returns. `hold` keeps downloads from writing there, and is told why;
+        `moved` is told of each model that has a new path. Nothing is read yet.
         """
         self._profile = profile
         self._settings = settings
         self._folder = folder
         self._use_folder = use_folder
-        self._is_busy = is_busy
+        self._hold = hold
         self._moved = moved
         self._surroundings = surroundings
         self._patience: Patience[Seen | str] = patience or Patience()
@@ -247,20 +248,15 @@ class Library:
         """
         with self._copying:
             old = self._folder()
-            if self._is_busy():
-                raise InvalidInput(
-                    "Downloads are under way.",
-                    "They write into the folder that is to be moved.",
-                    "Pause them, and move the folder then.",
-                )
             claim = self._claimed()
             try:
-                self._moving.move(
-                    old,
-                    to,
-                    lambda new: self._switch(old, new),
-                    lambda total: Steps(total, cancellation, progress),
-                )
+                with self._hold("Hearth's models are being moved."):
+                    self._moving.move(
+                        old,
+                        to,
+                        lambda new: self._switch(old, new),
+                        lambda total: Steps(total, cancellation, progress),
+                    )
             except Stopped:
                 return False
             finally:
