@@ -30,6 +30,7 @@ from app.settings.secrets import PROXY_SIGN_IN, Secrets, token_for
 if TYPE_CHECKING:
     from app.inference.catalogue_planning import CataloguePlanning
     from app.inference.planning import Planning
+    from app.models.catalogue_update import CatalogueUpdates
     from app.models.download.crew import Finished
     from app.models.download.downloads import Downloads
     from app.models.hub import Hub
@@ -88,10 +89,13 @@ class Network:
 
     @cached_property
     def _client(self) -> Client:
+        from app.models.sources import CATALOGUE
         from app.network.client import Client
 
         policy = Policy(
-            lambda: self._settings.get(OFFLINE), HUB_HOSTS, lambda: host_of(self.endpoint())
+            lambda: self._settings.get(OFFLINE),
+            (*HUB_HOSTS, *CATALOGUE.hosts),
+            lambda: host_of(self.endpoint()),
         )
         return Client(policy, self.connections, self.proxy)
 
@@ -157,6 +161,17 @@ class Network:
 
     def _locate(self, repo: str, revision: str, name: str) -> Located:
         return self.hub.locate(repo, revision, name)
+
+    @property
+    def catalogue_updates(self) -> CatalogueUpdates:
+        with self._building:
+            return self._catalogue_updates
+
+    @cached_property
+    def _catalogue_updates(self) -> CatalogueUpdates:
+        from app.models.catalogue_update import CatalogueUpdates
+
+        return CatalogueUpdates(self._profile, lambda: self.client)
 
     def planning(self, planning: Planning) -> CataloguePlanning:
         """Plans for what is not here, on the machine that `planning` knows. Raises InvalidInput

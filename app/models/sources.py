@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import urlsplit
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,12 @@ class UpdateSource:
     @property
     def is_configured(self) -> bool:
         return bool(self.address and self.public_key)
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The host that may be asked for it; none where there is no source."""
+        host = urlsplit(self.address).hostname if self.is_configured else None
+        return (host,) if host else ()
 
 
 CATALOGUE: Final = UpdateSource()

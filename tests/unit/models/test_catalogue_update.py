@@ -87,6 +87,8 @@ def place(tmp_path: Path) -> Iterator[Place]:
 def test_this_build_asks_nobody(place: Place) -> None:
     assert not CATALOGUE.address
     assert not CATALOGUE.public_key
+    assert CATALOGUE.hosts == ()
+    assert UpdateSource("https://models.invalid/c.toml", "RWQ").hosts == ("models.invalid",)
     place.updates = CatalogueUpdates(place.profile, lambda: place.client)
     assert not place.updates.state().is_configured
     error = place.refused(NotPossibleHere)
