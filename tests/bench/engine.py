@@ -33,6 +33,7 @@ class _Figures:
     bare_plain: list[float] = field(default_factory=list)
     bare_together: list[float] = field(default_factory=list)
     read: list[float] = field(default_factory=list)
+    read_beside: list[float] = field(default_factory=list)
     write: list[float] = field(default_factory=list)
     together: list[float] = field(default_factory=list)
 
@@ -45,10 +46,12 @@ def run(rounds: int = ROUNDS) -> list[Row]:
         )
     numbers = random.Random(0)
     bare = BareLoop(settings)
-    engine = EngineClient()
+    engine, alone = EngineClient(), EngineClient()
     figures = _Figures()
     try:
-        engine.load(settings, on_progress=_unheard, cancellation=Cancellation()).result()
+        for client, n_seq_max in ((engine, TOGETHER), (alone, 1)):
+            settings = replace(settings, n_seq_max=n_seq_max)
+            client.load(settings, on_progress=_unheard, cancellation=Cancellation()).result()
         vocabulary = bare.n_vocab
         for number in range(rounds + 1):
             prompts = [
@@ -57,8 +60,10 @@ def run(rounds: int = ROUNDS) -> list[Row]:
             ]
             kept = figures if number else _Figures()  # the first round only warms up
             _measure_bare(bare, prompts, kept)
+            _measure_alone(alone, prompts[1], kept, number)
             _measure_engine(engine, prompts, kept, number)
     finally:
+        alone.close(10.0)
         engine.close(10.0)
         bare.close()
     return _rows(figures)
@@ -74,12 +79,19 @@ def _measure_bare(bare: BareLoop, prompts: list[list[int]], figures: _Figures) -
     figures.bare_together.append(TOGETHER * N_WRITTEN / seconds)
 
 
+def _measure_alone(engine: EngineClient, prompt: list[int], figures: _Figures, number: int) -> None:
+    """With nothing else in the context, as in the bare loop."""
+    (end,) = _answers(engine, {f"a{number}": prompt})
+    figures.read.append(end.timings.prompt_tokens_per_second)
+    figures.write.append(end.timings.generated_tokens_per_second)
+
+
 def _measure_engine(
     engine: EngineClient, prompts: list[list[int]], figures: _Figures, number: int
 ) -> None:
-    (alone,) = _answers(engine, {f"a{number}": prompts[1]})
-    figures.read.append(alone.timings.prompt_tokens_per_second)
-    figures.write.append(alone.timings.generated_tokens_per_second)
+    """Beside conversations that were kept: their cells are masked, and passed over each time."""
+    (end,) = _answers(engine, {f"b{number}": prompts[1]})
+    figures.read_beside.append(end.timings.prompt_tokens_per_second)
     many = {f"t{number}-{index}": prompt[:32] for index, prompt in enumerate(prompts[2:])}
     speeds = [end.timings.generated_tokens_per_second for end in _answers(engine, many)]
     figures.together.append(sum(speeds))
@@ -127,6 +139,7 @@ def _rows(f: _Figures) -> list[Row]:
         Row("bare loop, prompt", f"{median(f.bare_read):.0f} tokens/s"),
         Row("engine, prompt", f"{median(f.read):.0f} tokens/s"),
         Row("  against the bare loop", _ratio(f.read, f.bare_read), "≥ 0.98"),
+        Row(f"  the same beside {TOGETHER} conversations", _ratio(f.read_beside, f.bare_read)),
         Row(f"bare loop, {TOGETHER} at once", f"{median(f.bare_together):.1f} tokens/s"),
         Row(f"engine, {TOGETHER} at once", f"{median(f.together):.1f} tokens/s"),
         Row("  against the bare batched loop", _ratio(f.together, f.bare_together), "≥ 0.95"),
