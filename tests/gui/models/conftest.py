@@ -5,21 +5,30 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from pytestqt.plugin import QtBot
 
+from app.bootstrap.reach import ENDPOINT, Network
 from app.foundation.paths import Profile
 from app.gui.bridge import Bridge
+from app.gui.downloads.model import DownloadsModel
 from app.gui.model_names import RECENT_FILE
-from app.gui.models.page import ModelsPage
+from app.gui.models.page import HUB, ModelsPage
 from app.gui.notify import Notifier
 from app.gui.services import GuiServices
 from app.hardware.profile import MachineProfile
+from app.inference.catalogue_planning import CataloguePlanning
 from app.inference.planning import Planning
+from app.models.download.downloads import Downloads
+from app.models.library.library import Library
 from app.settings.file import SettingsFile
+from tests.fixtures.shelves import Desk as PersonsDesk
 from tests.fixtures.tiny_models import make
+from tests.hub import samples
+from tests.hub.server import LoopbackHub
 
 MACHINES = Path(__file__).resolve().parents[2] / "zoo" / "machines"
 Settled = Callable[[Callable[[], bool]], None]
@@ -61,6 +70,90 @@ def page(
     made.resize(1000, 800)
     notify.attach(made)
     made.show()
+    yield made
+    made.hide()
+    if notify.toast is not None:
+        notify.toast.dismiss()
+
+
+@pytest.fixture
+def network(
+    hub: LoopbackHub,
+    monkeypatch: pytest.MonkeyPatch,
+    profile: Profile,
+    settings: SettingsFile,
+    services: GuiServices,
+    planning: Planning,
+) -> Iterator[Network]:
+    """The window's way to a hub on loopback that holds the samples."""
+    samples.fill(hub.shelf, large_bytes=24_000_000)
+    monkeypatch.setenv(ENDPOINT, hub.url)
+    made = Network(profile, settings)
+    services.hub = lambda: made.hub
+
+    @contextmanager
+    def reaching() -> Iterator[CataloguePlanning]:
+        yield made.planning(planning)
+
+    services.reaching = reaching
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def downloads(
+    qtbot: QtBot, network: Network, profile: Profile, bridge: Bridge, notify: Notifier
+) -> Iterator[DownloadsModel]:
+    """The real downloader behind the window's list of downloads."""
+    built: list[Downloads] = []
+
+    def build() -> Downloads:
+        made = Downloads(
+            lambda: profile.root / "models",
+            network.hub.locate,
+            lambda: network.client,
+            profile.state,
+            spare_bytes=0,
+        )
+        made.begin()
+        built.append(made)
+        return made
+
+    model = DownloadsModel(build, bridge, notify.error)
+    model.open()
+    yield model
+    model.close()
+    assert all(each.close(20.0) for each in built)
+    model.deleteLater()
+
+
+@pytest.fixture
+def person(tmp_path: Path, services: GuiServices) -> Iterator[PersonsDesk]:
+    """A computer with a home of its own; the window's library is that of it."""
+    made = PersonsDesk(tmp_path / "computer")
+    library: Library = made.library()
+    services.library = lambda: library
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def online(
+    qtbot: QtBot,
+    services: GuiServices,
+    planning: Planning,
+    bridge: Bridge,
+    notify: Notifier,
+    downloads: DownloadsModel,
+) -> Iterator[ModelsPage]:
+    """The page with a hub and downloads behind it, at the place “Hugging Face”."""
+    services.planning = lambda: planning
+    made = ModelsPage(services, bridge, notify, downloads=downloads)
+    qtbot.addWidget(made)
+    made.resize(1000, 800)
+    notify.attach(made)
+    made.show()
+    made.show_place(HUB)
     yield made
     made.hide()
     if notify.toast is not None:

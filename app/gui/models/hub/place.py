@@ -116,13 +116,12 @@ class HubPlace(QWidget):
         if not words:
             self._show_start()
             return
-        self._words = words
+        self._words, self._found, self._next = words, [], None
         kept = self._kept.get((words.casefold(), self.sort))
         if kept is not None:
             self._asked += 1
             self._arrived(self._asked, self.sort, kept)
             return
-        self._found, self._next = [], None
         self._show_rows()
         self._ask(None)
 
