@@ -50,7 +50,7 @@ def another(option: Option[Any]) -> Any:
     if option.kind == "choice":
         return next(each.value for each in option.choices if each.value != option.default)
     if option.kind == "text":
-        return "Something else"
+        return "https://mirror.example:8443" if option.form else "Something else"
     return type(option.default)(option.maximum)
 
 

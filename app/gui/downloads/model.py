@@ -39,6 +39,8 @@ class Downloader(Protocol):
 
     def clear(self, key: str) -> None: ...
 
+    def try_now(self) -> None: ...
+
     def listen(self, callback: Callable[[str], None], /) -> Callable[[], None]: ...
 
 
@@ -194,6 +196,11 @@ class DownloadsModel(QObject):
     def clear(self, key: str) -> None:
         """Take what has ended out of the list."""
         self._do(lambda downloader: downloader.clear(key), key)
+
+    def try_now(self) -> None:
+        """Something changed that those which wait may wait for, such as the offline switch."""
+        if self._is_open:
+            self._do(lambda downloader: downloader.try_now(), "")
 
     def _leave(self, key: str) -> Future[object]:
         timer = self._leave_timers.pop(key)

@@ -6,7 +6,7 @@ Ties these together so that the window has one thing to place. Knows no page.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
@@ -17,6 +17,8 @@ from app.gui.downloads.model import DownloadsModel
 from app.gui.downloads.telling import Telling
 from app.gui.notify import Notifier
 from app.gui.services import GuiServices
+from app.settings.option import Option
+from app.settings.schema import OFFLINE
 
 if TYPE_CHECKING:
     from app.gui.downloads.panel import DownloadsPanel
@@ -37,6 +39,8 @@ class DownloadsPlace(QObject):
         self.telling = Telling(self.model, notify, window)
         self.telling.use_asked.connect(self.use_asked)
         self.telling.list_asked.connect(self.show_list)
+        self._unsubscribe = services.settings.subscribe(bridge.relay(self._setting_changed))
+        self.destroyed.connect(self._unsubscribe)
         self._panel: DownloadsPanel | None = None
         self._openers: list[QAbstractButton] = []
 
@@ -66,6 +70,11 @@ class DownloadsPlace(QObject):
         """Show the list."""
         if not self.panel.isVisible():
             self.panel.open(self._seen())
+
+    def _setting_changed(self, option: Option[Any], _value: object) -> None:
+        """What waits may be waiting for just this."""
+        if option.key == OFFLINE.key or option.section == "network":
+            self.model.try_now()
 
     def _seen(self) -> QWidget | None:
         return next((button for button in self._openers if button.isVisible()), None)

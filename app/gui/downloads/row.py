@@ -56,7 +56,7 @@ class DownloadRow(QWidget):
         self.name.set_whole(
             f"{name}  ·  {progress.wanted.quant}" if progress.wanted.quant else name
         )
-        self._say(line_of(progress), reason_of(progress), failed=progress.state == "failed")
+        self._say(line_of(progress), reason_of(progress), failed=progress.error is not None)
         ended = progress.state in ("done", "failed")
         self.bar.setVisible(not ended)
         self.bar.show_share(share_of(progress), moves=progress.state not in _STOPPED)

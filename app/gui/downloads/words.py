@@ -54,7 +54,9 @@ def line_of(progress: Progress) -> str:
     if state == "queued":
         return translate("Downloads", "Waits for its turn, {size}").format(size=_size(progress))
     if state == "checking":
-        return translate("Downloads", "All is here. Checking it…")
+        return one_line(progress.note, _LONGEST) or translate("Downloads", "Checking it…")
+    if state == "paused" and progress.error is not None:
+        return one_line(progress.error.title, _LONGEST)
     if state == "paused":
         return translate("Downloads", "Paused, {far}").format(far=_far(progress))
     if state == "asking" and not progress.done_bytes:
@@ -69,8 +71,8 @@ def line_of(progress: Progress) -> str:
 
 
 def reason_of(progress: Progress) -> str:
-    """What is to be said of a failure beyond its title: why, and what to do now."""
-    if progress.state != "failed" or progress.error is None:
+    """What is to be said of an error beyond its title: why, and what to do now."""
+    if progress.state not in ("failed", "paused") or progress.error is None:
         return ""
     return " ".join(part for part in (progress.error.detail, progress.error.remedy) if part)
 

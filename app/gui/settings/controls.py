@@ -25,6 +25,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.foundation.units import bytes_text
 from app.gui import theme
 from app.gui.widgets.buttons import IconButton, TextButton
 from app.gui.widgets.switch import Switch
@@ -34,6 +35,8 @@ TYPING_PAUSE_MS = 600
 _NUMBER_PX = 168
 _TEXT_PX = 96
 _SIDE_BY_SIDE_CHARS = 24
+_MEGA = 1_000_000
+_BYTES_PER_S = "bytes/s"
 
 
 def words(text: str) -> str:
@@ -139,7 +142,10 @@ class NumberControl(OptionControl):
         super().__init__(parent)
         label = words(option.label)
         self.field: QSpinBox | QDoubleSpinBox
-        if option.kind == "integer":
+        self._scale = _MEGA if option.unit == _BYTES_PER_S else 1
+        if option.unit == _BYTES_PER_S:
+            self.field = _megabytes(option)
+        elif option.kind == "integer":
             self.field = _whole_number(option)
         else:
             self.field = _real_number(option)
@@ -163,7 +169,7 @@ class NumberControl(OptionControl):
 
     def show_value(self, value: Any) -> None:
         blocked = self.field.blockSignals(True)
-        self.field.setValue(value)
+        self.field.setValue(value if self._scale == 1 else value / self._scale)
         self.field.blockSignals(blocked)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
@@ -174,11 +180,12 @@ class NumberControl(OptionControl):
         return super().eventFilter(watched, event)
 
     def _stepped(self, value: float) -> None:
-        self.chosen.emit(value)
+        self.chosen.emit(value if self._scale == 1 else round(value * self._scale))
 
 
 class TextControl(OptionControl):
-    """Text of several lines; used a moment after the typing stops."""
+    """Text of several lines, used a moment after the typing stops; of one line, after Enter or
+    when the field is left: half an address is none."""
 
     is_wide = True
 
@@ -191,9 +198,12 @@ class TextControl(OptionControl):
             self.field.setFixedHeight(_TEXT_PX)
         else:
             self.field = QLineEdit()
+            self.field.returnPressed.connect(self._announce)
+        self._is_line = not option.multiline
         self.field.setAccessibleName(words(option.label))
         self.field.textChanged.connect(self._typed)
         self.field.installEventFilter(self)
+        self._has_news = False
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(TYPING_PAUSE_MS)
@@ -217,23 +227,25 @@ class TextControl(OptionControl):
         self.field.blockSignals(blocked)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if isinstance(event, QFocusEvent) and event.lostFocus() and self._timer.isActive():
-            self._timer.stop()
+        if isinstance(event, QFocusEvent) and event.lostFocus():
             self._announce()
         return super().eventFilter(watched, event)
 
     def hideEvent(self, event: QHideEvent) -> None:
         """What was typed is used, also when the window closes at once."""
-        if self._timer.isActive():
-            self._timer.stop()
-            self._announce()
+        self._announce()
         super().hideEvent(event)
 
     def _typed(self) -> None:
-        self._timer.start()
+        self._has_news = True
+        if isinstance(self.field, QPlainTextEdit):
+            self._timer.start()
 
     def _announce(self) -> None:
-        self.chosen.emit(self.text)
+        self._timer.stop()
+        if self._has_news:
+            self._has_news = False
+            self.chosen.emit(self.text.strip() if self._is_line else self.text)
 
 
 def control_for(option: Option[Any]) -> OptionControl:
@@ -254,6 +266,8 @@ def value_in_words(option: Option[Any], value: Any) -> str:
     """A value as the page would show it: `automatic`, `30 days`."""
     if option.special is not None and value == option.default:
         return words(option.special)
+    if option.unit == _BYTES_PER_S:
+        return f"{bytes_text(value)}/s"
     return f"{value}{_unit(option)}"
 
 
@@ -277,6 +291,17 @@ def _real_number(option: Option[Any]) -> QDoubleSpinBox:
     field.setSingleStep(option.step or 0.1)
     field.setDecimals(2)
     _dress(field, option)
+    return field
+
+
+def _megabytes(option: Option[Any]) -> QDoubleSpinBox:
+    """Bytes a second as people say them; too many for a field of whole numbers."""
+    field = QDoubleSpinBox()
+    field.setRange((option.minimum or 0) / _MEGA, (option.maximum or 0) / _MEGA)
+    field.setSingleStep(0.5)
+    field.setDecimals(1)
+    _dress(field, option)
+    field.setSuffix(" MB/s")
     return field
 
 

@@ -21,21 +21,25 @@ from app.gui.bridge import Bridge
 from app.gui.notify import Notifier
 from app.gui.services import Fact, GuiServices
 from app.gui.settings.about import program_facts
+from app.gui.settings.folders import FoldersControl, ModelsFolderRow
 from app.gui.settings.rows import FactRows, OptionRow
+from app.gui.settings.secret_row import SecretRow, proxy_row, token_row
 from app.gui.widgets.buttons import IconButton, TextButton
 from app.gui.widgets.cards import Card, FoldingRow, centred, scrolled
 from app.gui.widgets.plain import ElidedLabel, PlainLabel
+from app.network import offline
 from app.settings.option import Option
-from app.settings.schema import CONTEXT, GPU_LAYERS, OPTIONS, THREADS
+from app.settings.schema import CONTEXT, GPU_LAYERS, LIBRARY_FOLDERS, OFFLINE, OPTIONS, THREADS
 
 if TYPE_CHECKING:
     from app.gui.settings.connections import ConnectionsPage
 
 
 class SettingsPage(QWidget):
-    """`left` asks the window to go back to the chat."""
+    """`left` asks the window to go back to the chat. What waits may wait for `token_changed`."""
 
     left = Signal()
+    token_changed = Signal()
 
     def __init__(
         self,
@@ -51,6 +55,8 @@ class SettingsPage(QWidget):
         self.rows: dict[str, OptionRow] = {}
         self.setProperty("kind", "page")
         self.setAccessibleName(self.tr("Settings"))
+        self.models_folder: ModelsFolderRow | None = None
+        self.token: SecretRow | None = None
         self.machine = FactRows(self.tr("Looking at this computer…"))
         self.runtime = FactRows(self.tr("Looking…"))
         self._column = QVBoxLayout()
@@ -124,7 +130,10 @@ class SettingsPage(QWidget):
         self._section(self.tr("Appearance"), self._options("appearance"))
         self._section(self.tr("Performance"), [*self._options("performance")])
         self._section(self.tr("Found on this computer"), [self.machine], minor=True)
+        models = [*self._places(), *self._options("downloads"), *self._options("library")]
+        self._section(self.tr("Models and downloads"), models)
         self._section(self.tr("Privacy"), [*self._privacy(), *self._options("privacy")])
+        self._section(self.tr("Network"), [*self._secrets(), *self._options("network")])
         about = FactRows("")
         about.show_facts(program_facts(self._services.safe_mode))
         self._section(self.tr("About"), [about, self.runtime])
@@ -145,13 +154,33 @@ class SettingsPage(QWidget):
         rows: list[QWidget] = []
         for option in OPTIONS:
             if option.section == section and option.shown:
-                row = OptionRow(option)
+                special = FoldersControl(option) if option is LIBRARY_FOLDERS else None
+                row = OptionRow(option, control=special)
                 row.show_value(self._services.settings.get(option))
+                if option is OFFLINE and offline.is_forced():
+                    row.hold(True, offline.forced_by())
                 row.chosen.connect(self._choose)
                 row.reset_asked.connect(self._reset)
                 self.rows[option.key] = row
                 rows.append(row)
         return rows
+
+    def _places(self) -> list[QWidget]:
+        services = self._services
+        if services.library is None or services.models_folder is None:
+            return []
+        self.models_folder = ModelsFolderRow(
+            services.library, services.models_folder, self._bridge, self._notify
+        )
+        return [self.models_folder]
+
+    def _secrets(self) -> list[QWidget]:
+        services = self._services
+        if services.secrets is None or services.endpoint is None:
+            return []
+        self.token = token_row(services.secrets, services.endpoint, services.hub, self._bridge)
+        self.token.settled.connect(self.token_changed)
+        return [self.token, proxy_row(services.secrets, self._bridge)]
 
     def _privacy(self) -> list[QWidget]:
         stays = PlainLabel(

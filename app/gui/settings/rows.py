@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
 from app.gui import theme
 from app.gui.services import Fact
-from app.gui.settings.controls import control_for, words
+from app.gui.settings.controls import OptionControl, control_for, words
 from app.gui.widgets.buttons import IconButton
 from app.gui.widgets.cards import FoldingRow
 from app.gui.widgets.plain import PlainLabel
@@ -23,10 +23,18 @@ class OptionRow(QWidget):
     chosen = Signal(object, object)
     reset_asked = Signal(object)
 
-    def __init__(self, option: Option[Any], parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        option: Option[Any],
+        parent: QWidget | None = None,
+        *,
+        control: OptionControl | None = None,
+    ) -> None:
+        """`control` takes the place of the one that options of this kind have."""
         super().__init__(parent)
         self.option = option
-        self.control = control_for(option)
+        self._is_held = False
+        self.control = control or control_for(option)
         self.control.chosen.connect(self._chosen)
         label = words(option.label)
         self.reset_button = IconButton(
@@ -56,8 +64,20 @@ class OptionRow(QWidget):
         else:
             row.side.addWidget(self.control)
 
+    def hold(self, value: Any, by: str) -> None:
+        """Show a value that this start was given, and that cannot be changed here."""
+        self.control.show_value(value)
+        self.control.setEnabled(False)
+        self.reset_button.hide()
+        self._is_held = True
+        self.show_in_use(
+            self.tr("Until the next start: Hearth was started with {by}.").format(by=by)
+        )
+
     def show_value(self, value: Any) -> None:
         """Show what the option is now."""
+        if self._is_held:
+            return
         self.control.show_value(value)
         self.reset_button.setVisible(value != self.option.default)
 
