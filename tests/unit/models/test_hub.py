@@ -1,65 +1,19 @@
-"""The hub, asked over a real connection: what comes back, and every request that goes out."""
+"""The hub, asked over a real connection: search, repositories, places of files, accounts."""
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from app.foundation.errors import (
-    AccessNeeded,
-    Busy,
-    HearthError,
-    HostRefused,
-    InvalidInput,
-    ModelNotFound,
-    Offline,
-)
-from app.models.hub import Hub
+from app.foundation.errors import AccessNeeded, HearthError, InvalidInput, ModelNotFound
 from app.models.reading import MOST_FILES
-from app.network.client import USER_AGENT, Client
-from app.network.connections import Connections
-from app.network.library import library_client
-from app.network.policy import Policy
-from tests.fixtures.far_end import far_end
+from tests.fixtures.hub_asking import GATED, OPEN, PRIVATE, Asking, asked
 from tests.hub.content import Held
 from tests.hub.samples import POOR_TOKEN, TOKEN, fill
 from tests.hub.server import LoopbackHub, loopback_hub
 from tests.hub.shelf import Repository
-
-OPEN = "example-labs/Tiny-Llama-GGUF"
-GATED = "example-labs/Gated-Llama-GGUF"
-PRIVATE = "reader/Private-Qwen-GGUF"
-#: All that a request may carry; what is sent of a person is in the address and the token.
-ALLOWED = {"host", "accept", "accept-encoding", "connection", "user-agent", "authorization"}
-
-
-class Asking:
-    """A hub client with a token that can be changed, and the record of what it did."""
-
-    def __init__(self, far: LoopbackHub, folder: Path, *, offline: bool = False) -> None:
-        self.token = ""
-        self.n_tokens_read = 0
-        self.known: dict[str, str] = {}
-        self.connections = Connections(folder / "connections.jsonl")
-        self.client = Client(
-            Policy(lambda: offline, (), lambda: "127.0.0.1" if not offline else "example.invalid"),
-            self.connections,
-        )
-        url = far.url if not offline else "https://example.invalid"
-        self.hub = Hub(
-            lambda: self.client, lambda: url, self.read, lambda repo: self.known.get(repo, "")
-        )
-
-    def read(self) -> str:
-        self.n_tokens_read += 1
-        return self.token
 
 
 @pytest.fixture(scope="module")
@@ -75,10 +29,6 @@ def asking(far: LoopbackHub, tmp_path: Path) -> Iterator[Asking]:
     made = Asking(far, tmp_path)
     yield made
     made.client.close()
-
-
-def asked(far: LoopbackHub) -> list[tuple[str, str, str]]:
-    return [(one.method, one.path, one.token) for one in far.record.asked]
 
 
 def said(caught: pytest.ExceptionInfo[HearthError]) -> str:
@@ -366,176 +316,3 @@ def test_a_closed_repository_says_so(far: LoopbackHub, asking: Asking) -> None:
     finally:
         far.shelf.repositories[OPEN].is_disabled = False
     assert "closed by the hub" in said(caught)
-
-
-# ── what goes out ──
-
-
-def test_every_request_is_one_that_was_asked_for_and_tells_nothing_of_this_computer(
-    far: LoopbackHub, asking: Asking
-) -> None:
-    asking.token = TOKEN
-    asking.hub.search("tiny")
-    asking.hub.repository(OPEN)
-    asking.hub.repository(PRIVATE)
-    asking.hub.locate(GATED, "", "Gated-Llama-F16.gguf")
-    asking.hub.whoami()
-    assert asked(far) == [
-        ("GET", "/api/models", ""),
-        ("GET", f"/api/models/{OPEN}", ""),
-        ("GET", f"/api/models/{PRIVATE}", ""),
-        ("GET", f"/api/models/{PRIVATE}", TOKEN),
-        ("HEAD", f"/{GATED}/resolve/main/Gated-Llama-F16.gguf", ""),
-        ("HEAD", f"/{GATED}/resolve/main/Gated-Llama-F16.gguf", TOKEN),
-        ("GET", "/api/whoami-v2", TOKEN),
-    ]
-    for one in far.record.asked:
-        assert set(one.headers) <= ALLOWED
-        assert one.headers["user-agent"] == USER_AGENT
-        assert one.headers["accept-encoding"] == "identity"
-    recorded = [one.purpose for one in asking.connections.all()]
-    assert len(recorded) == len(far.record.asked)
-    assert all(recorded)
-    assert TOKEN not in (asking.connections._path).read_text("utf-8")
-
-
-CHILD = """
-import json, os, sys
-from pathlib import Path
-written = []
-def note(event, args):
-    if event == "open" and isinstance(args[1], str) and set(args[1]) & set("wax+"):
-        written.append(str(args[0]))
-    if event == "socket.getaddrinfo" and args[0] != "127.0.0.1":
-        written.append(f"looked up {args[0]}")
-sys.addaudithook(note)
-from app.models.hub import Hub
-from app.network.client import Client
-from app.network.connections import Connections
-from app.network.policy import Policy
-folder, url = Path(sys.argv[1]), sys.argv[2]
-client = Client(Policy(lambda: False, ("127.0.0.1",)), Connections(folder / "log.jsonl"))
-hub = Hub(lambda: client, lambda: url)
-early = [name for name in ("huggingface_hub", "httpx2") if name in sys.modules]
-found = hub.search("tiny")
-repo = found.repositories[0].id
-hub.repository(repo)
-hub.locate(repo, "", repo.split("/")[1].replace("GGUF", "F16.gguf"))
-client.close()
-print(json.dumps({"early": early, "written": written, "n": len(found.repositories)}))
-"""
-
-
-def test_the_library_does_nothing_by_itself_whatever_the_environment_says(
-    far: LoopbackHub, tmp_path: Path
-) -> None:
-    """As a process of its own: with a token of another program, an agent's marks, and switches
-    that would make the library talk; it must send three requests and write no file."""
-    far.record.clear()
-    home = tmp_path / "home"
-    (home / "hf").mkdir(parents=True)
-    (home / "hf" / "token").write_text("hf_tokenOfAnotherProgram")
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("HF_")},
-        "HOME": str(home),
-        "HF_HOME": str(home / "hf"),
-        "HF_TOKEN": "hf_tokenOfTheEnvironment",
-        "HF_DEBUG": "1",
-        "HF_HUB_DISABLE_TELEMETRY": "0",
-        "HF_HUB_USER_AGENT_ORIGIN": "somewhere/1.0",
-        "AI_AGENT": "some-agent",
-        "AGENT": "some-agent",
-        "PYTHONPATH": str(Path(__file__).parents[3]),
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", CHILD, str(tmp_path), far.url],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    answer = json.loads(done.stdout)
-    assert answer["early"] == []
-    assert answer["n"] >= 1
-    assert answer["written"] == []
-    assert done.stderr == ""
-    assert [(one.method, one.token) for one in far.record.asked] == [
-        ("GET", ""),
-        ("GET", ""),
-        ("HEAD", ""),
-    ]
-    for one in far.record.asked:
-        assert set(one.headers) <= ALLOWED
-        assert one.headers["user-agent"] == USER_AGENT
-    assert sorted(path.name for path in home.rglob("*") if path.is_file()) == ["token"]
-
-
-def test_the_library_cannot_ask_on_its_own(far: LoopbackHub, asking: Asking) -> None:
-    """What nobody asked for is refused before anything is sent, from any thread."""
-    asking.hub.search("tiny")
-    far.record.clear()
-    from huggingface_hub.utils import get_session
-
-    refused: list[BaseException] = []
-
-    def ask() -> None:
-        try:
-            get_session().get(f"{far.url}/api/agent-harnesses")
-        except HostRefused as error:
-            refused.append(error)
-
-    ask()
-    other = threading.Thread(target=ask)
-    other.start()
-    other.join()
-    with library_client() as client, pytest.raises(HostRefused):
-        client.post(far.url)
-    assert len(refused) == 2
-    assert far.record.asked == []
-
-
-def test_offline_asks_nobody(far: LoopbackHub, tmp_path: Path) -> None:
-    asking = Asking(far, tmp_path, offline=True)
-    far.record.clear()
-    attempts: list[Callable[[], object]] = [
-        lambda: asking.hub.search("tiny"),
-        lambda: asking.hub.repository(OPEN),
-        lambda: asking.hub.locate(OPEN, "", "x.gguf"),
-        lambda: asking.hub.whoami(TOKEN),
-    ]
-    for attempt in attempts:
-        with pytest.raises(Offline):
-            attempt()
-    assert asking.connections.all() == ()
-
-
-def test_several_threads_may_ask_at_once(far: LoopbackHub, asking: Asking) -> None:
-    found: list[str] = []
-
-    def ask(repo: str) -> None:
-        for _ in range(5):
-            found.append(asking.hub.repository(repo).id)
-
-    repos = [OPEN, "example-labs/Tiny-Qwen-VL-GGUF", "example-labs/Empty-GGUF"]
-    threads = [threading.Thread(target=ask, args=(repo,)) for repo in repos]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(found) == sorted(repos * 5)
-    assert len(far.record.asked) == 15
-
-
-def test_busy_is_not_tried_again_behind_the_back(far: LoopbackHub, asking: Asking) -> None:
-    with far_end() as other:
-        path = "/api/models/some/repo?blobs=true"
-        other.answers[path] = lambda reply: reply.say(429, b"{}", {"Retry-After": "120"})
-        hub = Hub(lambda: asking.client, lambda: other.url)
-        with pytest.raises(Busy) as caught:
-            hub.repository("some/repo")
-        assert caught.value.after_s == 120
-        assert "2 minutes" in said(caught)
-        asking.client.close()
-        assert len(other.asked) == 1
