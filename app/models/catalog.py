@@ -45,6 +45,7 @@ __all__ = [
     "parsed",
     "problems",
     "read_catalogue",
+    "sha256_of",
     "usable",
     "wanted_of",
 ]
@@ -102,6 +103,17 @@ def wanted_of(entry: Entry, file: File, *, with_projector: bool = True) -> Wante
         sha256 = projector.sha256 if is_same else ""
         parts.append(Part(projector.name, projector.bytes, sha256, "projector"))
     return Wanted(file.repo, file.revision, tuple(parts), entry.name, file.quant, entry.id)
+
+
+def sha256_of(found: Catalogue, name: str, n_bytes: int) -> str:
+    """The checksum of a file that lies somewhere under this name, in this length; "" where the
+    catalogue has none."""
+    for entry in found.entries:
+        for file in (*entry.files, *entry.projectors):
+            for path, part in zip(file.part_names, _parts(file), strict=True):
+                if part.bytes == n_bytes > 0 and path.rpartition("/")[2] == name:
+                    return part.sha256
+    return ""
 
 
 def problems(found: Catalogue) -> list[str]:

@@ -22,6 +22,7 @@ from app.models.catalog import (
     own_file,
     parsed,
     problems,
+    sha256_of,
     usable,
     wanted_of,
 )
@@ -254,6 +255,17 @@ def test_every_model_that_sees_has_something_to_see_with() -> None:
         if {"vision", "audio"} & set(entry.capabilities):
             missing = [f.quant for f in entry.files if entry.projector_of(f) is None]
             assert not missing, f"{entry.id} cannot see with {missing}"
+
+
+def test_a_file_that_lies_about_is_known_by_its_name_and_length() -> None:
+    for entry in load().entries:
+        for file in entry.files:
+            for part in wanted_of(entry, file).parts:
+                if part.sha256 and part.bytes:
+                    name = part.name.rpartition("/")[2]
+                    assert sha256_of(load(), name, part.bytes) == part.sha256
+                    assert sha256_of(load(), name, part.bytes + 1) == ""
+                    assert sha256_of(load(), f"x{name}", part.bytes) == ""
 
 
 def test_usable_says_what_a_schema_cannot_see(tmp_path: Path) -> None:
