@@ -33,6 +33,7 @@ from app.settings.secrets import Secrets
 
 if TYPE_CHECKING:
     from app.inference.catalogue_planning import CataloguePlanning
+    from app.models.download.downloads import Downloads
 
 STARTING = "start"
 _UPKEEP_DELAY_S = 60.0
@@ -108,6 +109,7 @@ class WindowServices:
         self._secrets = Secrets()
         record = self.runtime.record_download
         self._network = Network(profile, self.runtime.settings, self._secrets, record)
+        self._downloads: Downloads | None = None
         self.runtime.hold_downloads = self._hold_downloads
         self.gui = self._gui_services(opened, model)
 
@@ -134,6 +136,7 @@ class WindowServices:
             reaching=lambda: _reaching(runtime, self._secrets),
             library=lambda: runtime.library,
             models_folder=runtime.models_folder,
+            downloads=self._begin_downloads,
             hub=lambda: self._network.hub,
             secrets=lambda: self._secrets,
             endpoint=self._network.endpoint,
@@ -143,6 +146,7 @@ class WindowServices:
             close_steps=[
                 CloseStep("sentinels", self._ends_well),
                 CloseStep("watching", self._watching.close),
+                CloseStep("downloads", self._close_downloads),
                 CloseStep("answers", self.chat.close),
                 CloseStep("engine", runtime.inference.close),
                 CloseStep("database", self.database.close),
@@ -176,6 +180,16 @@ class WindowServices:
         """First of all steps: a load that outlasts the deadline is no crash."""
         self.runtime.sentinels.close()
         return True
+
+    def _begin_downloads(self) -> Downloads:
+        """Go on with what the last start left. Any thread but the window's."""
+        self._downloads = self._network.downloads
+        self._downloads.begin()
+        return self._downloads
+
+    def _close_downloads(self, deadline_s: float) -> bool:
+        downloads = self._downloads
+        return downloads is None or downloads.close(deadline_s)
 
     def _hold_downloads(self, why: str) -> AbstractContextManager[None]:
         return self._network.downloads.held(why)

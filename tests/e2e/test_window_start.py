@@ -10,12 +10,13 @@ import pytest
 from tests.fixtures.windows import choose, hearth, left_notes, opened, stored_turns
 
 QUESTION = "How do I add a model?"
+GUIDE = "Start with the built-in guide"
 
 
 def test_a_first_start_answers_and_a_second_shows_the_chat(profile: Path) -> None:
     with opened(profile) as window:
         first = window.ready()
-        assert "How do I add a model?" in first.buttons
+        assert GUIDE in first.buttons
         assert (first.banners, first.chats, first.safe_mode) == ((), (), False)
         window.ask(QUESTION)
         answered = window.until(lambda seen: seen.is_answered and seen.chats)
@@ -39,6 +40,8 @@ def test_a_first_start_answers_and_a_second_shows_the_chat(profile: Path) -> Non
 def test_a_suggested_question_and_a_second_one_are_answered(profile: Path) -> None:
     with opened(profile) as window:
         window.ready()
+        window.do("click", name=GUIDE)
+        window.until(lambda seen: QUESTION in seen.buttons and seen.focus == "Message")
         window.do("click", name=QUESTION)
         window.until(lambda seen: seen.is_answered)
         window.ask("And how do I remove it?")
