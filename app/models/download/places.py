@@ -55,8 +55,12 @@ def file_names(parts: tuple[Part, ...]) -> tuple[str, ...]:
 
     Raises InvalidInput for what is no list of GGUF files.
     """
-    if not 1 <= len(parts) <= MOST_PARTS:
-        raise InvalidInput("There is nothing to download.", f"It has {len(parts)} files.")
+    if not 1 <= len(parts) <= MOST_PARTS or len({part.name for part in parts}) < len(parts):
+        raise InvalidInput(
+            "That cannot be downloaded.",
+            f"It has {len(parts):,} files; from 1 to {MOST_PARTS:,} make sense, each of them once.",
+            "Look at the model again, and choose it anew.",
+        )
     names: list[str] = []
     taken: set[str] = set()
     for part in parts:
@@ -71,8 +75,6 @@ def file_names(parts: tuple[Part, ...]) -> tuple[str, ...]:
         name = component(match[1], match[2].lower())
         if name.casefold() in taken:
             name = _marked(_plain(match[1]), part.name) + match[2].lower()
-        if name.casefold() in taken:
-            raise InvalidInput("One file is named twice.", f"It is “{last[:80]}”.")
         taken.add(name.casefold())
         names.append(name)
     return tuple(names)

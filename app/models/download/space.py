@@ -69,7 +69,7 @@ def refusal(error: OSError, folder: Path, *, wanted_bytes: int = 0) -> StorageEr
             f"The system refused to write into “{folder}”.",
             "Make it writable, or choose another folder in the settings, under Downloads.",
         )
-    if not folder.is_dir():
+    if not folder.exists():
         return _gone(folder)
     return StorageError(
         "The models folder cannot be used.",
