@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from app.inference.planning import Planning
     from app.inference.preflight import Preflight
     from app.models.library.library import Library
+    from app.models.library.rechecking import Rechecking
     from app.models.wanted import Wanted
 
 CLOSE_S = 5.0
@@ -59,6 +60,7 @@ class Runtime:
         self.hold_downloads: Callable[[str], AbstractContextManager[None]] = _nothing_to_hold
         self._is_window = sentinels is not None
         self._made_aftermath: MeasuredAftermath | None = None
+        self._rechecking: Rechecking | None = None
         self._building = threading.Lock()  # pool threads may ask for the same thing at once
 
     @cached_property
@@ -92,7 +94,7 @@ class Runtime:
     def _library(self) -> Library:
         from app.models.library.library import Library
 
-        return Library(
+        library = Library(
             self.profile,
             self.settings,
             self.models_folder,
@@ -100,6 +102,16 @@ class Runtime:
             hold=self._hold_downloads,
             moved=self._model_moved,
         )
+        if self._is_window:
+            from app.models.library.rechecking import Rechecking
+
+            self._rechecking = Rechecking(library.verify)
+            library.listen(self._rechecking.take)
+        return library
+
+    def close_library(self, deadline_s: float) -> bool:
+        """Stop reading models that changed."""
+        return self._rechecking is None or self._rechecking.close(deadline_s)
 
     def record_download(
         self, wanted: Wanted, paths: tuple[Path, ...], sha256s: tuple[str, ...]

@@ -147,6 +147,7 @@ class WindowServices:
                 CloseStep("sentinels", self._ends_well),
                 CloseStep("watching", self._watching.close),
                 CloseStep("downloads", self._close_downloads),
+                CloseStep("library", runtime.close_library),
                 CloseStep("answers", self.chat.close),
                 CloseStep("engine", runtime.inference.close),
                 CloseStep("database", self.database.close),

@@ -6,7 +6,6 @@ Nothing of another program is ever written, moved or deleted.
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -15,10 +14,9 @@ from pathlib import Path
 from typing import Final, Literal, TypeVar
 
 from app.foundation.cancellation import Cancellation
-from app.foundation.errors import InvalidInput, ModelNotFound, StorageError
+from app.foundation.errors import InvalidInput, ModelNotFound
 from app.foundation.paths import Profile, person_path
 from app.models.adopt.surroundings import Surroundings, here
-from app.models.download.claim import Claim
 from app.models.library import index, removing, use
 from app.models.library.assemble import Model, models_of
 from app.models.library.header_facts import FactsCache
@@ -37,7 +35,6 @@ from app.settings.file import SettingsFile
 from app.settings.schema import ADOPT, LIBRARY_FOLDERS, MODEL_PATH
 
 FILE: Final = "library.json"
-_log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
@@ -84,6 +81,19 @@ class Library:
         self._copying = threading.Lock()  # before the turn: looks go on meanwhile
         self._models: tuple[Model, ...] = ()
         self._shelf: Shelf | None = None
+        self._callbacks: list[Callable[[Shelf], None]] = []
+
+    def listen(self, callback: Callable[[Shelf], None]) -> Callable[[], None]:
+        """Call with what is known after each look and each change; the result ends that.
+
+        On whichever thread made the change, never for long.
+        """
+        self._callbacks = [*self._callbacks, callback]
+
+        def unlisten() -> None:
+            self._callbacks = [one for one in self._callbacks if one is not callback]
+
+        return unlisten
 
     def look(self, cancellation: Cancellation | None = None) -> Shelf:
         """Look at every place now. May take seconds, and minutes the first time on slow disks."""
@@ -137,7 +147,7 @@ class Library:
             sizes = [path.stat().st_size for path in kept.files]
             steps = Steps(sum(sizes), cancellation, progress)
             for path in kept.files:
-                content = self._content_of(kept, path)
+                content = _content_of(self._models, kept, path)
                 results.append((path, checked_now(path, content, memory, steps)))
         except Stopped:
             return kept
@@ -145,21 +155,6 @@ class Library:
             raise file_error(error, kept.path) from error
         self._index.try_change(lambda memory: index.with_checked(memory, results))
         return self._again(kept)
-
-    def verify_changed(
-        self, cancellation: Cancellation | None = None, progress: Progress | None = None
-    ) -> tuple[Kept, ...]:
-        """Verify every model whose size or time changed since it was last verified."""
-        changed = [kept for kept in self.shelf().models if kept.verified == "changed"]
-        results: list[Kept] = []
-        for kept in changed:
-            if cancellation is not None and cancellation.is_set:
-                break
-            try:
-                results.append(self.verify(kept.id, cancellation, progress))
-            except (ModelNotFound, StorageError) as error:
-                _log.warning("library: %s could not be verified: %s", kept.path, error)
-        return tuple(results)
 
     def forget(self, model_id: str) -> None:
         """Take a model off the list. Its files stay; opening it brings it back.
@@ -248,7 +243,6 @@ class Library:
         """
         with self._copying:
             old = self._folder()
-            claim = self._claimed()
             try:
                 with self._hold("Hearth's models are being moved."):
                     self._moving.move(
@@ -259,8 +253,6 @@ class Library:
                     )
             except Stopped:
                 return False
-            finally:
-                claim.release(remove=True)
             self.look()
             return True
 
@@ -292,8 +284,13 @@ class Library:
         )
         self._models = tuple(models)
         notes = (*found.notes, *use.absent_notes(found, named))
-        self._shelf = Shelf((*present, *gone), notes)
-        return self._shelf
+        return self._show(Shelf((*present, *gone), notes))
+
+    def _show(self, shelf: Shelf) -> Shelf:
+        self._shelf = shelf
+        for callback in self._callbacks:
+            callback(shelf)
+        return shelf
 
     def _record(self, entries: list[tuple[Path, Origin, Checked]]) -> None:
         def step(memory: Memory) -> Memory:
@@ -301,12 +298,6 @@ class Library:
             return index.with_checked(memory, [(path, checked) for path, _, checked in entries])
 
         self._index.try_change(step)
-
-    def _content_of(self, kept: Kept, path: Path) -> str:
-        """What a place says a file should be: only of a model's first file is that known."""
-        if path != kept.path:
-            return ""
-        return next((model.content for model in self._models if model.kept.id == kept.id), "")
 
     def _again(self, kept: Kept) -> Kept:
         """The model after what is remembered of it changed."""
@@ -318,27 +309,13 @@ class Library:
             )
             fresh = {model.kept.id: model.kept for model in self._models}
             models = tuple(fresh.get(one.id, one) for one in self.shelf().models)
-            self._shelf = replace(self.shelf(), models=models)
+            self._show(replace(self.shelf(), models=models))
             return fresh.get(kept.id, kept)
 
     def _without(self, kept: Kept) -> None:
         self._models = tuple(model for model in self._models if model.kept.id != kept.id)
         shelf = self.shelf()
-        self._shelf = replace(shelf, models=tuple(m for m in shelf.models if m.id != kept.id))
-
-    def _claimed(self) -> Claim:
-        path = self._profile.state / "library-move.lock"
-        try:
-            claim = Claim.take(path)
-        except OSError as error:
-            raise file_error(error, path) from error
-        if claim is None:
-            raise StorageError(
-                "The models are being moved already.",
-                "Another Hearth is at it.",
-                "Wait until it has ended.",
-            )
-        return claim
+        self._show(replace(shelf, models=tuple(m for m in shelf.models if m.id != kept.id)))
 
     def _switch(self, old: Path, new: Path) -> None:
         """Use the new folder, and have everything that names the old one follow."""
@@ -351,6 +328,13 @@ class Library:
             path = model.kept.path
             if path.is_relative_to(old):
                 self._moved(path, new / path.relative_to(old))
+
+
+def _content_of(models: Iterable[Model], kept: Kept, path: Path) -> str:
+    """What a place says a file should be: only of a model's first file is that known."""
+    if path != kept.path:
+        return ""
+    return next((model.content for model in models if model.kept.id == kept.id), "")
 
 
 def _opened_too(memory: Memory, target: Path, model_id: str, how: str) -> Memory:

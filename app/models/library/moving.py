@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from app.foundation.errors import InvalidInput, StorageError
+from app.models.download.claim import Claim
 from app.models.library.whole import (
     Steps,
     check_space,
@@ -88,12 +89,39 @@ class Moving:
         switch: Callable[[Path], None],
         steps: Callable[[int], Steps],
     ) -> None:
-        """Move everything in `old` to `new` and `switch` to it.
+        """Move everything in `old` to `new` and `switch` to it. One at a time, over all processes.
 
         Raises InvalidInput for a folder that will not do, StorageError and its kin, Stopped; the
         old folder is in use then, and whole.
         """
         check_target(old, new)
+        claim = self._claimed()
+        try:
+            self._move(old, new, switch, steps)
+        finally:
+            claim.release(remove=True)
+
+    def _claimed(self) -> Claim:
+        path = self._path.with_suffix(".lock")
+        try:
+            claim = Claim.take(path)
+        except OSError as error:
+            raise file_error(error, path) from error
+        if claim is None:
+            raise StorageError(
+                "The models are being moved already.",
+                "Another Hearth is at it.",
+                "Wait until it has ended.",
+            )
+        return claim
+
+    def _move(
+        self,
+        old: Path,
+        new: Path,
+        switch: Callable[[Path], None],
+        steps: Callable[[int], Steps],
+    ) -> None:
         files = _files(old)
         self._write(Journal(str(old), str(new), "copying"))
         moving = steps(2 * sum(file.bytes for file in files))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import queue
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,7 +23,9 @@ from app.foundation.errors import (
 )
 from app.models.download.claim import Claim
 from app.models.library import moving, removing, whole
+from app.models.library.kept import Shelf
 from app.models.library.moving import Moving
+from app.models.library.rechecking import Rechecking
 from app.models.library.whole import Steps
 from app.models.wanted import Part, Wanted
 from app.settings.schema import MODEL_PATH
@@ -112,8 +115,31 @@ def test_a_changed_time_asks_for_verifying_anew(desk: Desk) -> None:
     os.utime(path, ns=(1, 1))
     (kept,) = library.look().models
     assert kept.verified == "changed"
-    assert [one.verified for one in library.verify_changed()] == ["yes"]
-    assert not library.verify_changed()
+    assert library.verify(kept.id).verified == "yes"
+
+
+def test_what_changed_is_read_again_unasked(desk: Desk) -> None:
+    path = placed(desk.tiny(), desk.folder / "o/r/m.gguf")
+    library = desk.library()
+    shown: queue.SimpleQueue[Shelf] = queue.SimpleQueue()
+    library.listen(shown.put)
+    library.verify(library.look().models[0].id)
+    rechecking = Rechecking(library.verify)
+    unlisten = library.listen(rechecking.take)
+    for time_ns in (1, 2):
+        os.utime(path, ns=(time_ns, time_ns))
+        library.look()
+        while (shown.get(timeout=60.0)).models[0].verified != "changed":
+            pass
+        while (shown.get(timeout=60.0)).models[0].verified != "yes":
+            pass
+    assert rechecking.close(60.0)
+    unlisten()
+    os.utime(path, ns=(3, 3))
+    assert library.look().models[0].verified == "changed"
+    rechecking.take(library.shelf())
+    assert rechecking.close(60.0)
+    assert library.shelf().models[0].verified == "changed"
 
 
 def test_verifying_can_be_cancelled_and_misses_what_is_gone(desk: Desk) -> None:
@@ -370,7 +396,9 @@ _KILLED = """
 import os, sys
 from pathlib import Path
 from app.models.library import moving
+from app.models.library.kept import Shelf
 from app.models.library.moving import Moving
+from app.models.library.rechecking import Rechecking
 from app.models.library.whole import Steps
 old, new, state = (Path(word) for word in sys.argv[1:4])
 point, copies = int(sys.argv[4]), sys.argv[5]
