@@ -12,7 +12,6 @@ import json
 import logging
 import os
 import shutil
-import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
@@ -23,6 +22,7 @@ from app.foundation.paths import storage_error
 from app.settings.migrations import MIGRATIONS, Migration, Values, migrated
 from app.settings.option import Option
 from app.settings.schema import BY_KEY
+from app.settings.writer import SoonWriter
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -56,10 +56,9 @@ class SettingsFile:
         self.notice: HearthError | None = None
         self._options = options
         self._migrations = migrations
-        self._changed = threading.Condition()
         self._callbacks: list[Callback] = []
-        self._waiting: list[Future[None]] = []
-        self._is_writing = False
+        self._writer = SoonWriter(path, self._content, write_atomically, "hearth-settings")
+        self._changed = self._writer.lock
         self._stored: Values = self._read()
         self._values = self._checked(self._stored)
 
@@ -85,7 +84,7 @@ class SettingsFile:
             before = self._values.get(option.key, option.default)
             self._values[option.key] = checked
             self._stored[option.key] = checked
-            future = self._write_soon()
+            future = self._writer.ask()
         if checked != before:
             self._tell(option, checked)
         return future
@@ -95,7 +94,7 @@ class SettingsFile:
         with self._changed:
             before = self._values.pop(option.key, option.default)
             self._stored.pop(option.key, None)
-            future = self._write_soon()
+            future = self._writer.ask()
         if before != option.default:
             self._tell(option, option.default)
         return future
@@ -116,8 +115,7 @@ class SettingsFile:
 
     def close(self, deadline_s: float) -> bool:
         """Wait until everything set is on disk; False if that took longer."""
-        with self._changed:
-            return self._changed.wait_for(lambda: not self._is_writing, deadline_s)
+        return self._writer.close(deadline_s)
 
     def _tell(self, option: Option[Any], value: Any) -> None:
         with self._changed:
@@ -125,40 +123,10 @@ class SettingsFile:
         for callback in callbacks:
             callback(option, value)
 
-    def _write_soon(self) -> Future[None]:
-        """Hold the lock. One thread lives while there is something to write, and no longer."""
-        future: Future[None] = Future()
-        future.set_running_or_notify_cancel()
-        self._waiting.append(future)
-        if not self._is_writing:
-            self._is_writing = True
-            threading.Thread(target=self._write, name="hearth-settings").start()
-        return future
-
-    def _write(self) -> None:
-        while True:
-            with self._changed:
-                futures, self._waiting = self._waiting, []
-                if not futures:
-                    self._is_writing = False
-                    self._changed.notify_all()
-                    return
-                stored = dict(self._stored)
-            error = self._write_once(stored)
-            for future in futures:
-                if error is None:
-                    future.set_result(None)
-                else:
-                    future.set_exception(error)
-
-    def _write_once(self, stored: Values) -> StorageError | None:
-        text = json.dumps({"schema": self.schema, "values": stored}, indent=2, sort_keys=True)
-        try:
-            write_atomically(self.path, (text + "\n").encode())
-        except OSError as error:
-            log.warning("settings: not written: %s", error)
-            return storage_error(error, self.path)
-        return None
+    def _content(self) -> bytes:
+        """Hold the lock."""
+        saved = {"schema": self.schema, "values": self._stored}
+        return (json.dumps(saved, indent=2, sort_keys=True) + "\n").encode()
 
     def _read(self) -> Values:
         try:

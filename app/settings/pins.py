@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import threading
 from collections.abc import Mapping
 from concurrent.futures import Future
 from pathlib import Path
@@ -19,6 +18,7 @@ from app.foundation.paths import storage_error
 from app.settings.file import write_atomically
 from app.settings.option import Option
 from app.settings.schema import OPTIONS
+from app.settings.writer import SoonWriter
 
 Pins = dict[str, Any]
 
@@ -39,11 +39,10 @@ class ModelPins:
     def __init__(self, path: Path) -> None:
         """Nothing is read yet. A damaged file is as good as none: see `notice`."""
         self._path = path
-        self._changed = threading.Condition()
         self._pins: dict[str, Pins] | None = None
         self._notice: HearthError | None = None
-        self._waiting: list[Future[None]] = []
-        self._is_writing = False
+        self._writer = SoonWriter(path, self._content, write_atomically, "hearth-pins")
+        self._changed = self._writer.lock
 
     @property
     def notice(self) -> HearthError | None:
@@ -81,12 +80,11 @@ class ModelPins:
                 known[_name(model)] = checked
                 while len(known) > _KEPT:
                     known.pop(next(iter(known)))
-            return self._write_soon()
+            return self._writer.ask()
 
     def close(self, deadline_s: float) -> bool:
         """Wait until everything set is on disk; False if that took longer."""
-        with self._changed:
-            return self._changed.wait_for(lambda: not self._is_writing, deadline_s)
+        return self._writer.close(deadline_s)
 
     def _known(self) -> dict[str, Pins]:
         """Hold the lock."""
@@ -107,35 +105,8 @@ class ModelPins:
                 )
         return self._pins
 
-    def _write_soon(self) -> Future[None]:
-        """Hold the lock."""
-        future: Future[None] = Future()
-        future.set_running_or_notify_cancel()
-        self._waiting.append(future)
-        if not self._is_writing:
-            self._is_writing = True
-            threading.Thread(target=self._write, name="hearth-pins").start()
-        return future
-
-    def _write(self) -> None:
-        while True:
-            with self._changed:
-                futures, self._waiting = self._waiting, []
-                if not futures:
-                    self._is_writing = False
-                    self._changed.notify_all()
-                    return
-                text = json.dumps({"version": _VERSION, "models": self._pins}, indent=1)
-            error: StorageError | None = None
-            try:
-                write_atomically(self._path, text.encode("utf-8"))
-            except OSError as failure:
-                error = storage_error(failure, self._path)
-            for future in futures:
-                if error is None:
-                    future.set_result(None)
-                else:
-                    future.set_exception(error)
+    def _content(self) -> bytes:
+        return json.dumps({"version": _VERSION, "models": self._pins}, indent=1).encode("utf-8")
 
 
 def _read(path: Path) -> dict[str, Pins]:
