@@ -9,7 +9,7 @@ import os
 import threading
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from app.foundation.errors import InvalidInput, NetworkError
@@ -17,6 +17,7 @@ from app.foundation.paths import Profile
 from app.network.connections import Connections
 from app.network.policy import HUB, HUB_HOSTS, Policy, host_of, is_loopback
 from app.settings.file import SettingsFile
+from app.settings.option import Option
 from app.settings.schema import (
     DOWNLOADS_AT_ONCE,
     DOWNLOADS_FOLDER,
@@ -149,7 +150,7 @@ class Network:
     def _downloads(self) -> Downloads:
         from app.models.download.downloads import Downloads
 
-        return Downloads(
+        made = Downloads(
             self.models_folder,
             self._locate,
             lambda: self.client,
@@ -158,6 +159,13 @@ class Network:
             most_bytes_per_s=lambda: self._settings.get(DOWNLOADS_MOST_BYTES_PER_S),
             installed=self._installed,
         )
+
+        def changed(option: Option[Any], _: object) -> None:
+            if option.section in ("network", "downloads", "privacy"):
+                made.try_now()
+
+        self._settings.subscribe(changed)
+        return made
 
     def _locate(self, repo: str, revision: str, name: str) -> Located:
         return self.hub.locate(repo, revision, name)
