@@ -41,6 +41,7 @@ QLabel[role="title"] { font-size: ${title_px}px; font-weight: 600; }
 QLabel[role="mono"] { font-family: "$mono_family", monospace; font-size: ${mono_px}px; }
 QLabel[role="warning"] { color: $warning; }
 QLabel[role="danger"] { color: $danger; }
+QLabel[role="problem"] { color: $danger; font-size: ${secondary_px}px; }
 QLabel[role="good"] { color: $good; }
 QLabel:focus { background: $accent_soft; }
 QLabel[role="reader"]:focus { background: transparent; }
@@ -51,7 +52,7 @@ QLabel[role="reader"]:focus { background: transparent; }
 _BUTTONS = """
 QPushButton {
     background: $surface; color: $text; border: 1px solid $border; border-radius: 6px;
-    padding: 6px 13px; min-height: 18px; }
+    padding: 6px 13px; min-height: 18px; outline: none; }
 QPushButton:hover { background: $hover; }
 QPushButton:pressed { background: $pressed; }
 QPushButton:disabled { color: $secondary; background: $background; }
@@ -67,6 +68,8 @@ QPushButton[kind="quiet"], QPushButton[kind="link"], QPushButton[kind="row"] {
     background: transparent; border-color: transparent; }
 QPushButton[kind="quiet"]:hover, QPushButton[kind="row"]:hover { background: $hover; }
 QPushButton[kind="quiet"]:pressed, QPushButton[kind="row"]:pressed { background: $pressed; }
+QPushButton[kind="quiet"]:focus, QPushButton[kind="link"]:focus, QPushButton[kind="row"]:focus {
+    border: 2px solid $accent; }
 QPushButton[kind="row"] { text-align: left; padding: 6px 8px; }
 QPushButton[kind="row"]:focus { padding: 5px 7px; }
 QPushButton[kind="row"]:checked { background: $accent_soft; font-weight: 600; }

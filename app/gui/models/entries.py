@@ -151,6 +151,8 @@ def searched_words(outlook: Outlook) -> str:
 
 
 def file_words(outlook: Outlook) -> str:
-    """Size, quant and licence: "4.9 GB · Q4_K_M · Apache-2.0"."""
-    parts = [bytes_text(outlook.plan.file_bytes), outlook.plan.quant, outlook.model.licence]
+    """Size of all that is downloaded, quant and licence: "4.9 GB · Q4_K_M · Apache-2.0"."""
+    wanted = outlook.variant.wanted
+    n_bytes = max(outlook.plan.file_bytes, wanted.bytes if wanted is not None else 0)
+    parts = [bytes_text(n_bytes), outlook.plan.quant, outlook.model.licence]
     return " · ".join(part for part in parts if part)

@@ -179,9 +179,8 @@ class FileRow(Tile):
         self.pressed_at.emit(self.place)
 
     def _draw(self) -> None:
-        if self.isChecked():
-            colour = theme.current().tokens.accent
-            ratio = self.devicePixelRatioF()
-            self._mark.setPixmap(icons.pixmap("check", colour, theme.ICON_PX, ratio))
-        else:
-            self._mark.clear()
+        tokens = theme.current().tokens
+        icon = "circle-dot" if self.isChecked() else "circle"
+        colour = tokens.accent if self.isChecked() else tokens.border_strong
+        ratio = self.devicePixelRatioF()
+        self._mark.setPixmap(icons.pixmap(icon, colour, theme.ICON_PX, ratio))

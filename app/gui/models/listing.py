@@ -24,7 +24,7 @@ from app.gui.widgets.cards import FoldingRow
 from app.gui.widgets.plain import PlainLabel
 from app.gui.widgets.switch import Switch
 
-_CARD_PX = 208
+_CARD_PX = 184
 PlaceOf = Callable[[Outlook], str]
 
 
@@ -204,7 +204,8 @@ class Listing(QWidget):
     def _reflow(self) -> None:
         """As many cards beside each other as have room, at any text size."""
         least = round(_CARD_PX * theme.current().text_percent / 100)
-        n_columns = max(1, min(len(self.cards), self.width() // least)) if self.cards else 1
+        room = self.width() - 2 * theme.SPACE_24 + theme.SPACE_12
+        n_columns = max(1, min(len(self.cards), room // (least + theme.SPACE_12)))
         if n_columns == 2 and len(self.cards) == 3:
             n_columns = 1
         for at, card in enumerate(self.cards):

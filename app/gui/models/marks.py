@@ -18,6 +18,7 @@ translate = QCoreApplication.translate
 _ICON_PX = 14
 _PAD_PX = 6
 _GAP_PX = 4
+_ORDER = ("embedding", "vision", "audio", "thinking", "tools", "code")
 
 
 def mark_words(capability: str) -> tuple[str, str, str] | None:
@@ -42,7 +43,7 @@ def mark_words(capability: str) -> tuple[str, str, str] | None:
 
 def capability_words(capabilities: Sequence[str]) -> str:
     """All of them in one sentence's part: "sees pictures, uses tools"; "" for none."""
-    found = [mark_words(each) for each in capabilities]
+    found = [mark_words(each) for each in _ORDER if each in capabilities]
     return ", ".join(mark[2] for mark in found if mark is not None)
 
 
@@ -51,7 +52,7 @@ class Marks(QWidget):
 
     def __init__(self, capabilities: Sequence[str], parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        found = [mark_words(each) for each in capabilities]
+        found = [mark_words(each) for each in _ORDER if each in capabilities]
         self.marks = [mark for mark in found if mark is not None]
         policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
         policy.setHeightForWidth(True)

@@ -5,7 +5,7 @@ Follows its download by the window's list of downloads; starts and pauses nothin
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from app.foundation.units import bytes_text
@@ -18,7 +18,8 @@ from app.gui.widgets.buttons import ButtonKind, IconButton, TextButton
 from app.gui.widgets.plain import PlainLabel
 from app.models.wanted import Progress, Wanted
 
-_PROGRESS_PX = 196
+_PROGRESS_PX = 280
+_LEAST_PX = 150
 _STOPPED = ("paused", "failed")
 
 
@@ -85,7 +86,7 @@ class Offer(QWidget):
             self._show_under_way(progress)
             self.button.hide()
             if had_focus and self.under_way is not None:
-                self.under_way.toggle.setFocus(Qt.FocusReason.OtherFocusReason)
+                self.under_way.first.setFocus(Qt.FocusReason.OtherFocusReason)
             return
         had_focus = self.under_way is not None and self.under_way.isAncestorOf(self._focused())
         if self.under_way is not None:
@@ -154,9 +155,11 @@ class UnderWay(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setMinimumWidth(_PROGRESS_PX)
         self.bar = ShareBar()
         self.words = PlainLabel(role="secondary")
+        self.problem = PlainLabel(role="problem")
+        self.again = TextButton(self.tr("Try again"), "link")
+        self.again.clicked.connect(self.toggle_asked)
         self.toggle = IconButton("pause", self.tr("Pause the download"))
         self.toggle.clicked.connect(self.toggle_asked)
         self.cancel = IconButton("x", self.tr("Cancel the download"))
@@ -164,13 +167,29 @@ class UnderWay(QWidget):
         line = QHBoxLayout()
         line.setSpacing(theme.SPACE_4)
         line.addWidget(self.bar, 1)
+        line.addWidget(self.again, 1, Qt.AlignmentFlag.AlignLeft)
         line.addWidget(self.toggle)
         line.addWidget(self.cancel)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
+        column.addWidget(self.problem)
         column.addLayout(line)
         column.addWidget(self.words)
+
+    @property
+    def first(self) -> QWidget:
+        """What the keyboard comes to first."""
+        return self.again if not self.again.isHidden() else self.toggle
+
+    def sizeHint(self) -> QSize:
+        """Wide enough for the words in one line, where there is room."""
+        hint = self.layout()
+        height = hint.totalHeightForWidth(_PROGRESS_PX) if hint is not None else 0
+        return QSize(_PROGRESS_PX, height)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(_LEAST_PX, super().minimumSizeHint().height())
 
     def show_progress(self, progress: Progress) -> None:
         """Show how far it is."""
@@ -178,17 +197,19 @@ class UnderWay(QWidget):
         is_failed = progress.state == "failed"
         self.bar.show_share(share_of(progress), moves=progress.state not in _STOPPED)
         words = line_of(progress)
-        self.words.setText(words)
-        self.words.set_role("warning" if is_failed else "secondary")
+        for label, is_shown in ((self.words, not is_failed), (self.problem, is_failed)):
+            label.setText(words)
+            label.setVisible(is_shown)
+        self.bar.setVisible(not is_failed)
+        self.again.setVisible(is_failed)
+        self.again.setAccessibleName(self.tr("Try {name} again").format(name=name))
         self.bar.setAccessibleName(self.tr("Download of {name}").format(name=name))
         self.bar.setAccessibleDescription(words)
         if progress.state == "paused":
             self.toggle.set_face("play", self.tr("Go on with the download"))
-        elif is_failed:
-            self.toggle.set_face("refresh-cw", self.tr("Try the download again"))
         else:
             self.toggle.set_face("pause", self.tr("Pause the download"))
-        self.toggle.setVisible(progress.state != "checking")
+        self.toggle.setVisible(progress.state not in ("checking", "failed"))
         give_up = (
             self.tr("Take it out of the list") if is_failed else self.tr("Cancel the download")
         )

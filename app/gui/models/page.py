@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent, QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from app.foundation.errors import HearthError
-from app.gui import theme
 from app.gui.bridge import Bridge
 from app.gui.downloads.model import DownloadsModel
 from app.gui.models.desk import Desk
@@ -23,14 +22,12 @@ from app.gui.models.library.place import LibraryPlace
 from app.gui.models.library.stock import Stock, Stocking
 from app.gui.models.listing import Listing
 from app.gui.models.opening import Openings
+from app.gui.models.page_head import PageHead
 from app.gui.models.sheets import Sheets
 from app.gui.models.subjects import Suited
-from app.gui.models.switcher import Switcher
 from app.gui.notify import Notifier
 from app.gui.services import GuiServices
-from app.gui.widgets.buttons import IconButton
-from app.gui.widgets.cards import FoldingRow, centred, scrolled
-from app.gui.widgets.plain import ElidedLabel
+from app.gui.widgets.cards import centred, scrolled
 
 SUITED, HERE, HUB = range(3)
 
@@ -70,12 +67,11 @@ class ModelsPage(QWidget):
         self._suited: Latest[tuple[Suited, tuple[str, ...]]] = Latest(
             bridge, self._found_suited, self._not_found, self
         )
-        self._title = ElidedLabel(self.tr("Models"), "title")
-        self._back = IconButton("arrow-left", self.tr("Back"), shortcut_text="Esc")
-        self.places = Switcher(
-            self.tr("Places of models"),
+        self.head = PageHead(
+            self.tr("Models"),
             (self.tr("For this computer"), self.tr("On this computer"), self.tr("Hugging Face")),
         )
+        self.places = self.head.places
         self._stack = QStackedWidget()
         self.sheets = Sheets(self._stack, self)
         self.openings = Openings(
@@ -130,15 +126,6 @@ class ModelsPage(QWidget):
         super().keyPressEvent(event)
 
     def _arrange(self) -> None:
-        header = QWidget()
-        head = QHBoxLayout(header)
-        head.setContentsMargins(theme.SPACE_16, theme.SPACE_16, theme.SPACE_24, theme.SPACE_8)
-        head.setSpacing(theme.SPACE_8)
-        titled = FoldingRow(tight=True)
-        titled.words.addWidget(self._title)
-        titled.side.addWidget(self.places)
-        head.addWidget(self._back, 0, Qt.AlignmentFlag.AlignTop)
-        head.addWidget(titled, 1)
         for place, name in (
             (self.listing, self.places.buttons[SUITED].text()),
             (self.library, self.places.buttons[HERE].text()),
@@ -146,16 +133,18 @@ class ModelsPage(QWidget):
         ):
             scroll = scrolled(place, name)
             self._stack.addWidget(scroll)
-        head.addSpacing(scroll.verticalScrollBar().sizeHint().width())
+        above = centred(self.head)
+        beside = scroll.verticalScrollBar().sizeHint().width()
+        above.setContentsMargins(0, 0, beside, 0)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.setSpacing(0)
-        whole.addWidget(centred(header))
+        whole.addWidget(above)
         whole.addWidget(self._stack, 1)
-        self.setFocusProxy(self._back)
+        self.setFocusProxy(self.head.back)
 
     def _connect(self) -> None:
-        self._back.clicked.connect(self.go_back)
+        self.head.back.clicked.connect(self.go_back)
         self.places.chosen.connect(self._place_chosen)
         self.sheets.changed.connect(self._show_title)
         self.listing.details_asked.connect(self.openings.open_outlook)
@@ -209,6 +198,9 @@ class ModelsPage(QWidget):
             self.library.look()
 
     def _place_chosen(self, at: int) -> None:
+        focused = self.window().focusWidget()
+        if focused is not None and self._stack.isAncestorOf(focused):
+            self.places.buttons[at].setFocus(Qt.FocusReason.OtherFocusReason)
         self._stack.setCurrentIndex(at)
 
     def _search(self, words: str) -> None:
@@ -216,9 +208,7 @@ class ModelsPage(QWidget):
         self.hub.search_for(words)
 
     def _opened(self) -> None:
-        self._back.setFocus(Qt.FocusReason.OtherFocusReason)
+        self.head.back.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _show_title(self) -> None:
-        title = self.sheets.title
-        self._title.set_whole(title or self.tr("Models"))
-        self.places.setVisible(not title)
+        self.head.show_title(self.sheets.title)

@@ -16,7 +16,7 @@ from app.gui.widgets.plain import PlainLabel
 from app.gui.widgets.toast import announce
 
 _MARK_PX = 28
-_WORDS_PX = 460
+_WORDS_PX = 500
 _SHOWN = 400
 """Characters of a sentence that came from elsewhere."""
 

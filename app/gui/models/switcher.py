@@ -57,10 +57,15 @@ class Switcher(QWidget):
     def minimumSizeHint(self) -> QSize:
         return QSize(max(b.sizeHint().width() for b in self.buttons), self.sizeHint().height())
 
+    @property
+    def beside_px(self) -> int:
+        """How wide it is with all buttons beside each other."""
+        hints = [button.sizeHint().width() for button in self.buttons]
+        return sum(hints) + theme.SPACE_4 * (len(hints) - 1)
+
     def fold(self, width: int) -> None:
         """Lay out for this width."""
-        hints = [button.sizeHint().width() for button in self.buttons]
-        beside = sum(hints) + theme.SPACE_4 * (len(hints) - 1) <= width
+        beside = self.beside_px <= width
         direction = QBoxLayout.Direction
         wanted = direction.LeftToRight if beside else direction.TopToBottom
         if self._row.direction() != wanted:

@@ -23,6 +23,7 @@ LabelRole = Literal[
     "good",
     "warning",
     "danger",
+    "problem",
 ]
 
 

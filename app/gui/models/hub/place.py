@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from PySide6.QtCore import QTimer, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QHideEvent
 from PySide6.QtWidgets import QLineEdit, QVBoxLayout, QWidget
 
@@ -293,7 +293,7 @@ class HubPlace(QWidget):
         field.words.addWidget(self.search)
         field.side.addWidget(self.go)
         tools = FoldingRow(tight=True)
-        tools.words.addWidget(self.sorts)
+        tools.words.addWidget(self.sorts, 0, Qt.AlignmentFlag.AlignLeft)
         tools.side.addWidget(PlainLabel(self.tr("Only what can run here"), wrap=False))
         tools.side.addWidget(self.only_fitting)
         for title in (self._known_title, self._found_title):
@@ -305,6 +305,7 @@ class HubPlace(QWidget):
         found = (self._found_title, self.feed, self._hidden, self.more, self.situation)
         for each in (*top, *found):
             column.addWidget(each)
+        column.setAlignment(self._direct, Qt.AlignmentFlag.AlignLeft)
         column.addStretch(1)
         hidden = (self._direct, self._known_title, self._found_title, self._hidden, self.more)
         for each in hidden:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from PySide6.QtCore import QTimer, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QGuiApplication, QHideEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
@@ -141,7 +141,9 @@ class RepositoryView(QWidget):
             self._at = weighed.at
         self._show_files()
         self._show_head()
-        self._again.setVisible(weighed.error is not None and not weighed.is_refused)
+        # What an agreement or a token is needed for does not come by asking again.
+        can_come = not weighed.is_refused and not isinstance(weighed.error, AccessNeeded)
+        self._again.setVisible(weighed.error is not None and can_come)
 
     def _show_head(self) -> None:
         info, weighed = self.info, self.weighed
@@ -239,3 +241,4 @@ class RepositoryView(QWidget):
         top: tuple[QWidget, ...] = (self.gate, self.situation, self.head, self._again)
         for each in (*top, self._files_title, self.files, self._notes):
             column.addWidget(each)
+        column.setAlignment(self._again, Qt.AlignmentFlag.AlignLeft)

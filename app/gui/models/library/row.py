@@ -22,6 +22,8 @@ from app.gui.safe_text import one_line
 from app.gui.widgets.buttons import IconButton, TextButton
 from app.gui.widgets.cards import FoldingRow
 
+_MORE_PX = theme.ICON_PX + 12 + theme.SPACE_8
+"""As wide as the button for more, in a row that has none."""
 _ASKED = ("verify", "reveal", "forget", "remove")
 
 
@@ -39,7 +41,7 @@ class KeptRow(QWidget):
         self._in_use = in_use
         self.tile = Tile("row")
         self._about = self.tile.label("", "secondary")
-        self._problem = self.tile.label("", "danger")
+        self._problem = self.tile.label("", "problem")
         self._problem.hide()
         self.badge = Badge()
         self.badge.hide()
@@ -88,6 +90,8 @@ class KeptRow(QWidget):
             self.more = IconButton("ellipsis", said)
             self.more.clicked.connect(self._open_menu)
             row.side.addWidget(self.more)
+        else:
+            row.side.addSpacing(_MORE_PX)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)

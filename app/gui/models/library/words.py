@@ -36,7 +36,7 @@ def about_words(kept: Kept) -> list[str]:
     parts = [bytes_text(kept.bytes), one_line(kept.quant, 24), from_words(kept)]
     if kept.also_at:
         parts.append(translate("Models", "in {n} places").format(n=1 + len(kept.also_at)))
-    if kept.kind != "chat":
+    if kept.kind != "chat" and kept.state == "ready":
         parts.append(kind_words(kept))
     parts.append(checked_words(kept))
     return [part for part in parts if part]
@@ -74,12 +74,8 @@ def use_words(use: DiskUse) -> str:
             ours=bytes_text(use.ours_bytes)
         )
     else:
-        said = translate(
-            "Models", "Models take {total}: {ours} in Hearth's folder, {others} elsewhere."
-        ).format(
-            total=bytes_text(total),
-            ours=bytes_text(use.ours_bytes),
-            others=bytes_text(use.others_bytes),
+        said = translate("Models", "Models take {total}, {ours} of it in Hearth's folder.").format(
+            total=bytes_text(total), ours=bytes_text(use.ours_bytes)
         )
     if use.free_bytes is None:
         return said
