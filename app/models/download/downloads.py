@@ -19,7 +19,7 @@ from app.models.download.herald import Callback, Herald
 from app.models.download.job import Tools
 from app.models.download.pace import Limit
 from app.models.download.patience import Patience
-from app.models.download.queue_file import QueueFile
+from app.models.download.queue_file import QueueFile, left_behind
 from app.models.download.space import SPARE_BYTES
 from app.models.wanted import ENDED, Locate, Progress, Wanted
 from app.network.client import Client
@@ -46,14 +46,16 @@ class Downloads:
         tools = Tools(
             folder, locate, client, Limit(most_bytes_per_s), patience or Patience(), spare_bytes
         )
+        self._folder = folder
         self._changed = threading.Condition()
         self._file = QueueFile(state / "downloads.json")
         self._herald = Herald(self._changed, self._file, self._step)
         self._crew = Crew(self._changed, self._herald, tools, at_once, installed)
 
     def begin(self) -> None:
-        """Take up what a former start left: what was paused stays so. Waits for the disk."""
-        found = self._file.load()
+        """Take up what a former start left: what was paused stays so, and so does what is on disk
+        but not in the list. Waits for the disk."""
+        found = self._file.load() + left_behind(self._folder())
         with self._changed:
             for entry in found:
                 if entry.key not in self._crew.entries:

@@ -54,6 +54,8 @@ class Entry:
     done_bytes: int = 0
     total_bytes: int = 0
     checked: float = 0.0
+    checking: str = ""
+    """What is checked now, in words, and how much of it was."""
     told_s: float = 0.0
     meter: Meter = field(default_factory=Meter)
     shelf: Shelf = field(default_factory=Shelf)
@@ -82,8 +84,8 @@ class Entry:
             left_s = max(0.0, self.due_s - time.monotonic())
             if left_s >= 1:
                 note = f"{note} Trying again in {duration_text(left_s)}."
-        elif state == "checking" and self.checked:
-            note = f"{int(self.checked * 100)} % checked"
+        elif state == "checking":
+            note = f"{self.checking}: {int(self.checked * 100)} %."
         return Progress(
             key=self.key,
             wanted=self.wanted,

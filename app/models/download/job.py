@@ -23,6 +23,7 @@ from app.models.download.pace import Limit
 from app.models.download.partial import Expected, Partial
 from app.models.download.patience import Elsewhere, Patience, Stopped
 from app.models.download.places import file_names, inside, workshop
+from app.models.download.queue_file import leave_note
 from app.models.download.space import check_room, make_folder, refusal, spare_for
 from app.models.download.transfer import NoParts, Transfer
 from app.models.wanted import Locate, State
@@ -139,6 +140,7 @@ class Job:
         is_over = False
         try:
             self._entry.folder = str(self._folder)
+            leave_note(self._shop, self._entry)
             yield
             is_over = True
         finally:
@@ -185,7 +187,7 @@ class Job:
         def tick(done: int) -> None:
             self._check_stop()
             if self._entry.state != "checking":
-                self._report("checking")
+                self._report("checking", "A file that is there already is checked")
             self._entry.checked = min(1.0, done / total)
 
         files = list(zip(self._names, expected, strict=True))
@@ -211,7 +213,7 @@ class Job:
         """One file, whole and checked, in its partial place."""
         partial = self._entry.partials[index]
         while not partial.is_sound():
-            self._report("checking")
+            self._report("checking", "What is here already is checked")
             partial.open(self._ticking(partial))
             self._count()
             if not partial.is_whole:
@@ -248,7 +250,7 @@ class Job:
 
     def _check(self, index: int, partial: Partial) -> None:
         """Throws away what is wrong; raises ModelFileInvalid the second time."""
-        self._report("checking")
+        self._report("checking", "The whole file is checked")
         if partial.digest(self._ticking(partial)) == partial.expected.sha256:
             try:
                 check_header(partial.path, self._names[index])
@@ -319,6 +321,6 @@ class Job:
         if self._run.stop.is_set:
             raise Stopped
 
-    def _report(self, state: State) -> None:
-        self._entry.checked = 0.0
+    def _report(self, state: State, checking: str = "") -> None:
+        self._entry.checked, self._entry.checking = 0.0, checking
         self._desk.report(self._entry, self._run, state)

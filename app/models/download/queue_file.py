@@ -19,6 +19,7 @@ from app.models.download.asking import SHA256, check
 from app.models.download.claim import Claim
 from app.models.download.entry import Entry
 from app.models.download.partial import Expected
+from app.models.download.places import WORKSHOP
 from app.models.wanted import Part, Role, State, Wanted
 from app.settings.file import write_atomically
 
@@ -26,6 +27,8 @@ log = logging.getLogger(__name__)
 
 FORMAT: Final = 1
 MOST_BYTES: Final = 8 << 20
+MOST_LEFT: Final = 100
+NOTE: Final = "wanted.json"
 _LOCK_WAIT_S: Final = 2.0
 _POLL_S: Final = 0.01
 
@@ -86,6 +89,30 @@ class QueueFile:
         finally:
             if claim is not None:
                 claim.release()
+
+
+def leave_note(shop: Path, entry: Entry) -> None:
+    """Say beside the partial files what they are, for when the list is lost. Raises OSError."""
+    path = shop / NOTE
+    if not path.exists():
+        write_atomically(path, json.dumps(item_of(entry)).encode("ascii"))
+
+
+def left_behind(folder: Path) -> list[Entry]:
+    """What lies half done in a models folder, as its notes say; all of it paused."""
+    found = []
+    for path in sorted(folder.glob(f"{WORKSHOP}/*/{NOTE}"))[:MOST_LEFT]:
+        try:
+            with path.open("rb") as file:
+                item = json.loads(file.read(MOST_BYTES))
+        except (OSError, ValueError, RecursionError) as error:
+            log.warning("downloads: %s was not read: %s", path.parent.name, error)
+            continue
+        entry = entry_of(item) if isinstance(item, dict) else None
+        if entry is not None and entry.key == path.parent.name:
+            entry.state, entry.error, entry.folder = "paused", None, str(folder)
+            found.append(entry)
+    return found
 
 
 def item_of(entry: Entry) -> Json | None:
