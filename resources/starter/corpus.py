@@ -22,7 +22,7 @@ _ABOUT_PROGRAMS = (
     "settings-page", "theme", "text-size", "accessibility", "interface-language", "sidebar",
     "shortcuts", "quit", "privacy", "telemetry", "account", "data-location", "backup",
     "delete-all-data", "works-offline", "updates", "window-not-open", "crash-recovery", "logs",
-    "report-bug", "slow", "battery", "token", "context-what",
+    "report-bug", "slow", "battery", "token", "context-what", "downloads",
 )  # fmt: skip
 """Topics that people also ask about other programs: there, they are out of scope."""
 _ELSEWHERE = 0.16
