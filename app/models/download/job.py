@@ -162,9 +162,10 @@ class Job:
             self._check_room(self._desk.elsewhere_bytes(self._entry))
             for index in missing:
                 self._bring(index)
-            with suppress(FileExistsError):
-                self._put(home, missing)
-                return self._installed(home, expected)
+            if all(self._entry.partials[index].is_sound() for index in missing):
+                with suppress(FileExistsError):
+                    self._put(home, missing)
+                    return self._installed(home, expected)
         raise refusal(OSError(0, "another program writes files of the same names"), self._folder)
 
     def _put(self, home: Path, missing: list[int]) -> None:
