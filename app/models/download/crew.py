@@ -80,6 +80,8 @@ class Crew:
 
     def leave(self, entry: Entry) -> None:
         """It is in the list no more: stop it, and throw away what is not whole."""
+        if entry.key in self.leaving:
+            return  # it waited behind another one of its key, and has nothing on disk
         self.leaving[entry.key] = entry
         if entry.run is None:
             self._start(entry, self._discard)

@@ -18,7 +18,9 @@ from app.models.download.entry import Entry
 from app.models.download.herald import Callback, Herald
 from app.models.download.job import Tools
 from app.models.download.pace import Limit
+from app.models.download.partial import part_bytes
 from app.models.download.patience import Patience
+from app.models.download.places import workshop
 from app.models.download.queue_file import QueueFile, left_behind
 from app.models.download.space import SPARE_BYTES
 from app.models.wanted import ENDED, Locate, Progress, Wanted
@@ -56,6 +58,9 @@ class Downloads:
         """Take up what a former start left: what was paused stays so, and so does what is on disk
         but not in the list. Waits for the disk."""
         found = self._file.load() + left_behind(self._folder())
+        for entry in found:
+            if entry.folder:
+                entry.done_bytes = part_bytes(workshop(Path(entry.folder), entry.key))
         with self._changed:
             for entry in found:
                 if entry.key not in self._crew.entries:

@@ -68,6 +68,10 @@ class Entry:
     """How often the whole file came where a part was asked for."""
     run: Run | None = None
 
+    def __post_init__(self) -> None:
+        if all(part.bytes for part in self.wanted.parts):
+            self.total_bytes = self.wanted.bytes
+
     @property
     def key(self) -> str:
         return self.wanted.key

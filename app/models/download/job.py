@@ -20,7 +20,7 @@ from app.models.download.claim import Claim
 from app.models.download.entry import Entry, Run
 from app.models.download.install import check_header, put
 from app.models.download.pace import Limit
-from app.models.download.partial import Expected, Partial
+from app.models.download.partial import Expected, Partial, part_bytes
 from app.models.download.patience import Elsewhere, Patience, Stopped
 from app.models.download.places import file_names, inside, workshop
 from app.models.download.queue_file import leave_note
@@ -131,7 +131,7 @@ class Job:
         self._shop.mkdir(parents=True, exist_ok=True)
         claim = Claim.take(self._lock)
         if claim is None:
-            self._entry.done_bytes = self._seen_bytes()
+            self._entry.done_bytes = part_bytes(self._shop)
             raise Elsewhere(
                 "Another Hearth is downloading this model.",
                 "It is waited for.",
@@ -300,14 +300,6 @@ class Job:
         """How much is here, from what is known of each file."""
         partials = self._entry.partials.values()
         self._entry.done_bytes = self._settled_bytes + sum(one.here_bytes() for one in partials)
-
-    def _seen_bytes(self) -> int:
-        """How far another Hearth has come, by the size of its files."""
-        sizes = 0
-        with suppress(OSError):
-            for path in self._shop.glob("*.part"):
-                sizes += path.stat().st_size
-        return sizes
 
     def _ticking(self, partial: Partial) -> Callable[[int], None]:
         total = max(1, partial.expected.bytes)

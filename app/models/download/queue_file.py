@@ -149,6 +149,8 @@ def entry_of(item: Json) -> Entry | None:
             if not SHA256.match(sha256) or type(n_bytes) is not int or n_bytes <= 0:
                 raise ValueError("no hash")
             entry.expected[int(at)] = Expected(sha256, n_bytes)
+        if len(entry.expected) == len(wanted.parts):
+            entry.total_bytes = sum(one.bytes for one in entry.expected.values())
     except (KeyError, TypeError, ValueError, AttributeError, HearthError) as error:
         log.warning("downloads: one was left out of the list: %s", error)
         return None

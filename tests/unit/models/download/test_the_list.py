@@ -77,6 +77,21 @@ def test_a_question_that_nobody_answers_is_stopped_at_once(place: Place, content
         assert downloads.close(LONG_S / 4)
 
 
+def test_the_same_can_be_asked_for_and_cancelled_again_and_again(
+    place: Place, content: Held
+) -> None:
+    place.hub.sabotage(Slow(20_000_000))
+    with place.downloads() as downloads:
+        for turn in range(30):
+            key = downloads.add(wanted(content))
+            if turn % 3 == 0:
+                until(downloads, key, "downloading", "done")
+            downloads.cancel(key)
+        downloads.wait(key, LONG_S)
+    assert place.files() in ({}, in_pieces(content))
+    assert place.partials() == []
+
+
 def test_the_next_start_goes_on_where_the_last_one_ended(place: Place, content: Held) -> None:
     place.hub.sabotage(FallenSilent(60))
     with place.downloads() as downloads:
@@ -105,13 +120,17 @@ def test_what_was_paused_stays_so_at_the_next_start(place: Place, content: Held)
     place.hub.sabotage(Slow(2_000_000))
     with place.downloads() as downloads:
         key = downloads.add(wanted(content))
-        until(downloads, key, "downloading")
+        while (now := downloads.state(key)) is not None and not now.done_bytes:
+            downloads.wait(key, 0.005)
         downloads.pause(key)
+        before = downloads.wait(key, LONG_S)
+        assert before is not None
     place.hub.heal()
     with place.downloads() as downloads:
         downloads.begin()
         (paused,) = downloads.states()
-        assert paused.state == "paused"
+        assert (paused.state, paused.total_bytes) == ("paused", content.bytes)
+        assert paused.done_bytes == before.done_bytes > 0
         assert downloads.wait(key, 0) == paused
         downloads.resume(key)
         done = downloads.wait(key, LONG_S)
