@@ -43,6 +43,8 @@ class Place:
     sandbox: Path
     endpoint: str
     token: str = ""
+    owner: str = "profile"
+    """Whose profile it is: two programs share the models folder, not that."""
 
     @property
     def models(self) -> Path:
@@ -50,7 +52,7 @@ class Place:
 
     @property
     def profile(self) -> Path:
-        return self.sandbox / "profile"
+        return self.sandbox / self.owner
 
     @property
     def desk(self) -> Path:
@@ -59,7 +61,7 @@ class Place:
 
     def prepare(self) -> None:
         for folder in (self.models, self.profile, self.desk):
-            folder.mkdir(parents=True)
+            folder.mkdir(parents=True, exist_ok=True)
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ class News:
 
 
 def live(place: Place, wanted: tuple[Wanted, ...], line: Connection) -> None:
-    """Until the pipe says "close", or until killed. "resume KEY" is what a person clicks."""
+    """Until the pipe says "close", or until killed. Other words are what a person clicks."""
     os.chdir(place.desk)
     os.environ["HOME"] = str(place.desk)
     telling = threading.Lock()
@@ -105,13 +107,25 @@ def live(place: Place, wanted: tuple[Wanted, ...], line: Connection) -> None:
                 line.send(News(one.key, "refused", 0, 0, "", error.code, ""))
             tell(one.key)
         while (word := line.recv()) != "close":
-            downloads.resume(word)
+            for one in wanted:
+                _click(downloads, one, word)
     except EOFError:
         pass
     finally:
         stop_listening()
         downloads.close(5.0)
         client.close()
+
+
+def _click(downloads: Downloads, wanted: Wanted, word: str) -> None:
+    if word == "again":
+        downloads.add(wanted)
+    elif word == "pause":
+        downloads.pause(wanted.key)
+    elif word == "resume":
+        downloads.resume(wanted.key)
+    elif word == "cancel":
+        downloads.cancel(wanted.key)
 
 
 def _news(progress: Progress) -> News:

@@ -24,37 +24,62 @@ from tests.hub.server import LoopbackHub
 from tests.hub.shelf import Repository
 
 TOKEN: Final = "hf_tortureReaderToken"
-Kind = Literal["faults", "drops", "kills", "replaced", "names"]
+Kind = Literal[
+    *("faults", "drops", "kills", "damage", "clicks", "twins", "several"),
+    *("sleep", "away", "replaced", "names"),
+]
 _WEIGHTS: Final[dict[Kind, int]] = {
-    "faults": 62,
-    "drops": 12,
-    "kills": 18,
-    "replaced": 4,
-    "names": 4,
+    "faults": 46,
+    "drops": 10,
+    "kills": 12,
+    "damage": 8,
+    "clicks": 6,
+    "twins": 4,
+    "several": 4,
+    "sleep": 2,
+    "away": 2,
+    "replaced": 3,
+    "names": 3,
 }
+#: Those in which something happens while the bytes come, so that they should not come at once.
+_IN_TIME: Final = frozenset({"kills", "damage", "clicks", "twins", "several", "sleep", "away"})
 #: Those of which a download may well hang for as long as silence is borne.
 _SLOW: Final = ("silent", "falls silent", "dripping head", "dripping body", "reset at connect")
 
 
 @dataclass(frozen=True)
+class Moment:
+    """When that share of all bytes was sent, at the latest after so long."""
+
+    share: float
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Plan:
-    """`kill_after_s` are moments of successive lives; faults end `heal_after_s` from the start."""
+    """`kills` are moments of successive lives; faults end `heal_after_s` from the last start."""
 
     number: int
     kind: Kind
     repository: Repository
-    wanted: Wanted
+    wanted: tuple[Wanted, ...]
     faults: tuple[Fault, ...]
     fault_names: tuple[str, ...]
-    kill_after_s: tuple[float, ...]
+    kills: tuple[Moment, ...]
     hang_up_after_s: tuple[float, ...]
     heal_after_s: float
     good: frozenset[str]
     """SHA-256 of every file that may be installed."""
+    chance: random.Random
+    """For what befalls it on the way."""
 
     @property
     def bytes(self) -> int:
         return sum(content.bytes for content in self.repository.files.values())
+
+    @property
+    def n_files(self) -> int:
+        return sum(len(one.parts) for one in self.wanted)
 
     @property
     def words(self) -> str:
@@ -90,10 +115,11 @@ def plan_of(seed: int, number: int, models: Models, hub: LoopbackHub, *, large: 
         repository.gated = "auto"
         repository.readers.add(TOKEN)
     hub.shelf.add(repository)
-    faults, names = _faults(source, kind, models)
+    n_bytes = sum(content.bytes for content in repository.files.values())
+    faults, names = _faults(source, kind, models, n_bytes)
     kills = ()
-    if kind == "kills":
-        kills = tuple(source.uniform(0.0, 0.35) for _ in range(source.randint(1, 3)))
+    if kind in ("kills", "damage", "several"):
+        kills = tuple(moment(source) for _ in range(source.randint(1, 3)))
     hang_ups = (source.uniform(0, 0.3),) if source.random() < 0.05 else ()
     good = {content.sha256 for content in repository.files.values()}
     if kind == "replaced":
@@ -109,7 +135,15 @@ def plan_of(seed: int, number: int, models: Models, hub: LoopbackHub, *, large: 
         hang_ups,
         source.uniform(0.05, 0.5),
         frozenset(good),
+        random.Random(f"{seed}/{number}/mischief"),
     )
+
+
+def moment(source: random.Random) -> Moment:
+    """Mostly while bytes come, at times while the program starts or ends."""
+    if source.random() < 0.3:
+        return Moment(2.0, source.uniform(0, 0.5))
+    return Moment(source.random(), 3.0)
 
 
 def _files(
@@ -117,8 +151,11 @@ def _files(
 ) -> Sequence[tuple[str, Content]]:
     if kind == "replaced":
         return [("model-Q8_0.gguf", source.choice(models.tiny))]
-    if kind in ("drops", "kills") and source.random() < 0.5:
+    if kind in ("drops", *_IN_TIME) and source.random() < 0.5:
         return [("model-Q4_K_M.gguf", models.large if large else source.choice(models.middling))]
+    if kind == "several":
+        few = source.sample([*models.tiny, *models.middling], source.randint(2, 4))
+        return [(f"model-{number}.gguf", content) for number, content in enumerate(few)]
     if kind == "names":
         names = source.sample(EVIL, source.randint(1, 4))
         return [(name, source.choice(models.tiny)) for name in names]
@@ -134,7 +171,7 @@ def _files(
 
 
 def _faults(
-    source: random.Random, kind: Kind, models: Models
+    source: random.Random, kind: Kind, models: Models, n_bytes: int
 ) -> tuple[tuple[Fault, ...], tuple[str, ...]]:
     if kind == "drops":
         count = source.randint(1, 5)
@@ -142,14 +179,14 @@ def _faults(
         return drops, ("dropped",) * count
     made: list[Fault] = []
     names: list[str] = []
-    if kind == "kills":
-        made.append(Slow(source.randint(4, 30) * 1_000_000))
+    if kind in _IN_TIME:
+        made.append(Slow(int(n_bytes / source.uniform(0.1, 0.7))))
         names.append("comes slowly")
     if kind == "replaced":
         made.append(Replaced(lambda: source.choice(models.tiny)))
         names.append("replaced")
     wanted = {"faults": source.choices((1, 2, 3), (60, 30, 10))[0], "replaced": 1}.get(kind, 0)
-    if kind == "kills" and source.random() < 0.3:
+    if kind in _IN_TIME and source.random() < 0.3:
         wanted = 1
     pool = list(EVERY) if kind != "replaced" else [*BROKEN_LINE, *HARMLESS]
     for name in source.sample(pool, wanted):
@@ -159,7 +196,7 @@ def _faults(
     return tuple(made), tuple(names)
 
 
-def _wanted(source: random.Random, kind: Kind, repository: Repository) -> Wanted:
+def _wanted(source: random.Random, kind: Kind, repository: Repository) -> tuple[Wanted, ...]:
     """Known in advance by hash and size, by size only, or by name only; of a commit or of main."""
     knows = "name" if kind == "replaced" else source.choice(("hash", "size", "name"))
     parts = tuple(
@@ -172,4 +209,5 @@ def _wanted(source: random.Random, kind: Kind, repository: Repository) -> Wanted
         for name, content in repository.files.items()
     )
     revision = source.choice(("", "main", repository.commit)) if kind != "replaced" else ""
-    return Wanted(repository.id, revision, parts, "Tortured", "Q8_0")
+    groups = [(part,) for part in parts] if kind == "several" else [parts]
+    return tuple(Wanted(repository.id, revision, group, "Tortured", "Q8_0") for group in groups)

@@ -44,6 +44,7 @@ class Tally:
     corrupt: int = 0
     outside: int = 0
     kills: int = 0
+    resumed: int = 0
     clicks: int = 0
     bytes: int = 0
     sent_bytes: int = 0
@@ -51,8 +52,9 @@ class Tally:
     most_requests: int = 0
     again: dict[str, list[float]] = field(default_factory=dict)
     """By kind: bytes fetched again, as a share of the file, for rounds in which nothing was wrong
-    with the bytes that came. After a kill: of those that the disk had."""
-    faults: dict[str, int] = field(default_factory=dict)
+    with the bytes that came. After a kill: of those that the disk had, at the worst kill."""
+    faults: dict[str, list[int]] = field(default_factory=dict)
+    """By what happened: downloads, how many of these finished, after how many clicks."""
     unfinished: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
 
@@ -61,13 +63,17 @@ class Tally:
         self.corrupt += outcome.corrupt
         self.outside += outcome.outside
         self.kills += outcome.kills
+        self.resumed += outcome.resumed
         self.clicks += outcome.clicks
         self.bytes += outcome.bytes
         self.sent_bytes += outcome.sent_bytes
         self.requests += outcome.requests
         self.most_requests = max(self.most_requests, outcome.requests)
-        for name in outcome.faults.split(" + "):
-            self.faults[name] = self.faults.get(name, 0) + 1
+        for name in {*outcome.faults.split(" + "), outcome.kind} - {"none", "faults", "drops"}:
+            row = self.faults.setdefault(name, [0, 0, 0])
+            row[0] += 1
+            row[1] += outcome.finished
+            row[2] += outcome.clicks
         self.wrong += [f"round {outcome.number} ({outcome.faults}): {one}" for one in outcome.wrong]
         if outcome.kind == "names":
             return  # most of these names are refused, and should be
@@ -77,7 +83,8 @@ class Tally:
             self.unfinished.append(
                 f"round {outcome.number} ({outcome.faults}): {outcome.state} {outcome.error}"
             )
-        if outcome.kind == "drops" or (outcome.faults == "comes slowly" and outcome.files == 1):
+        only_killed = outcome.kind == "kills" and outcome.faults == "comes slowly"
+        if outcome.kind == "drops" or (only_killed and outcome.files == 1):
             self.again.setdefault(outcome.kind, []).append(outcome.sent_again_bytes / outcome.bytes)
 
     @property
@@ -90,7 +97,10 @@ class Tally:
 
     def rows(self) -> Iterator[str]:
         """What it came to, in words."""
-        yield f"{self.rounds:,} downloads, {len(self.faults)} faults, {self.kills:,} kills"
+        yield (
+            f"{self.rounds:,} downloads, {len(self.faults)} faults, {self.kills:,} kills, "
+            f"{self.resumed:,} of these in the middle of a file that went on from there"
+        )
         yield f"corrupt files installed: {self.corrupt}"
         yield f"files outside the folder: {self.outside}"
         yield (
@@ -111,7 +121,15 @@ class Tally:
         yield from (f"WRONG {one}" for one in self.wrong[:40])
 
 
-def run(runs: int, seed: int, jobs: int, *, first: int = 0, patience_s: float = 1e9) -> Tally:
+def table(tally: Tally) -> Iterator[str]:
+    """What happened how often, as Markdown."""
+    yield "| what happened | downloads | finished | after a click |"
+    yield "|---|---|---|---|"
+    for name, (n_rounds, n_finished, n_clicks) in sorted(tally.faults.items()):
+        yield f"| {name} | {n_rounds:,} | {n_finished:,} | {n_clicks:,} |"
+
+
+def run(runs: int, seed: int, jobs: int) -> Tally:
     """`runs` rounds shared among `jobs` processes, each with a hub of its own."""
     tally = Tally()
     taking = threading.Lock()
@@ -127,7 +145,7 @@ def run(runs: int, seed: int, jobs: int, *, first: int = 0, patience_s: float = 
                     if tally.rounds % 500 == 0:
                         print(f"… {tally.rounds:,}", file=sys.stderr, flush=True)
 
-    workers = [_worker(runs, seed, jobs, index + first) for index in range(jobs)]
+    workers = [_worker(runs, seed, jobs, index) for index in range(jobs)]
     threads = [threading.Thread(target=follow, args=(worker,)) for worker in workers]
     for thread in threads:
         thread.start()
@@ -198,6 +216,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--worker", type=int, default=-1, help=argparse.SUPPRESS)
     parser.add_argument("--only", type=int, default=-1, help="carry out this round alone")
     parser.add_argument("--control", action="store_true")
+    parser.add_argument("--table", type=Path, help="write what happened how often, as Markdown")
     asked = parser.parse_args(words)
     if asked.control:
         is_caught = control()
@@ -212,6 +231,8 @@ def main(words: Sequence[str] | None = None) -> int:
     began_s = time.monotonic()
     tally = run(asked.runs, asked.seed, asked.jobs)
     print("\n".join(tally.rows()))
+    if asked.table:
+        asked.table.write_text("\n".join(table(tally)) + "\n", "utf-8")
     print(f"seed {asked.seed}, {time.monotonic() - began_s:.0f} s")
     return 0 if tally.is_well else 1
 
