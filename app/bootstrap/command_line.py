@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from app.bootstrap.checks import checks
 from app.bootstrap.runtime import Runtime
-from app.cli.services import CliServices, KnownModel, Reach
+from app.cli.services import CliServices, Reach
 from app.hardware.probe import ledger_of, probe
 from app.network.connections import Connections
-from app.protocol.model_ref import BUILT_IN
-from app.settings.schema import MODEL_PATH
+
+if TYPE_CHECKING:
+    from app.inference.quantizing import Quantizing
+    from app.models.download.downloads import Downloads
+
+_CLOSE_S: Final = 10.0
 
 
 def services_for(runtime: Runtime) -> CliServices:
@@ -22,7 +26,8 @@ def services_for(runtime: Runtime) -> CliServices:
         inference=lambda: runtime.inference,
         planning=lambda: runtime.planning,
         machine=lambda: probe(runtime.profile.root),
-        models=lambda: known_models(runtime),
+        library=lambda: runtime.library,
+        quantizing=lambda: _quantizing(runtime),
         checks=lambda: checks(runtime),
         try_again=lambda: len(ledger_of(runtime.profile.root).forget_bad()),
         reach=lambda: reach(runtime),
@@ -36,16 +41,24 @@ def reach(runtime: Runtime) -> Iterator[Reach]:
     from app.bootstrap.reach import Network
 
     network = Network(runtime.profile, runtime.settings, installed=runtime.record_download)
+    made: list[Downloads] = []
+
+    def downloads() -> Downloads:
+        # Not begun: what the window was fetching is not this command's to go on with.
+        made[:] = [network.downloads]
+        return network.downloads
+
     try:
-        yield Reach(network.planning(runtime.planning), network.hub)
+        yield Reach(
+            network.planning(runtime.planning), network.hub, downloads, runtime.models_folder()
+        )
     finally:
+        for each in made:
+            each.close(_CLOSE_S)
         network.close()
 
 
-def known_models(runtime: Runtime) -> Iterator[KnownModel]:
-    """The built-in model, and the one that was opened last in the window."""
-    yield KnownModel(BUILT_IN, runtime.starter.path, "comes with Hearth")
-    opened = runtime.settings.get(MODEL_PATH)
-    if opened and opened != BUILT_IN:
-        path = Path(opened)
-        yield KnownModel(path.stem, path, "opened by you")
+def _quantizing(runtime: Runtime) -> Quantizing:
+    from app.inference.quantizing import Quantizing
+
+    return Quantizing(runtime.models_folder)

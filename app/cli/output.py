@@ -23,9 +23,15 @@ class Output:
 
     def __init__(self, as_json: bool) -> None:
         self.as_json = as_json
+        self._in_lines = False
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(encoding="utf-8", errors="replace")
+
+    @property
+    def is_on_terminal(self) -> bool:
+        """Whether somebody sees passing lines."""
+        return sys.stderr.isatty()
 
     def text(self, text: str = "") -> None:
         """A line for people; nothing in JSON mode."""
@@ -44,6 +50,12 @@ class Output:
             sys.stderr.write(f"\r\x1b[K{text}")
             sys.stderr.flush()
 
+    def aside(self, text: str) -> None:
+        """A line on standard error that stays: what whoever waits should know meanwhile."""
+        if not self.as_json:
+            self.status("")
+            print(text, file=sys.stderr, flush=True)
+
     def pairs(self, rows: Iterable[tuple[str, str]]) -> None:
         """Label and value, one a line, aligned."""
         table = list(rows)
@@ -56,6 +68,14 @@ class Output:
         if self.as_json:
             _write(f"{json.dumps(fields, ensure_ascii=False, indent=2, allow_nan=False)}\n")
 
+    def line(self, fields: Mapping[str, Any]) -> None:
+        """One of several JSON documents, each on a line of its own, at once; from now on an error
+        is one as well. Nothing in text mode."""
+        self._in_lines = True
+        if self.as_json:
+            _write(f"{json.dumps(fields, ensure_ascii=False, allow_nan=False)}\n")
+            self.flush()
+
     def flush(self) -> None:
         """Have everything written. Raises HearthError where that is not possible."""
         with _written():
@@ -65,7 +85,8 @@ class Output:
         """Say what went wrong; returns the exit code."""
         try:
             if self.as_json and not isinstance(error, OutputLost):
-                self.document({"error": error.as_dict()})
+                told = {"error": error.as_dict()}
+                self.line(told) if self._in_lines else self.document(told)
                 self.flush()
                 return exit_code(error)
         except OutputLost as lost:

@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     from app.hardware.profile import MachineProfile
     from app.inference.catalogue_planning import CataloguePlanning
     from app.inference.planning import Planning
+    from app.inference.quantizing import Quantizing
     from app.inference.service import InferenceService
+    from app.models.download.downloads import Downloads
     from app.models.hub import Hub
+    from app.models.library.library import Library
     from app.network.connections import Connections
 
 
@@ -33,20 +36,13 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class KnownModel:
-    """A model that Hearth knows of on this computer."""
-
-    name: str
-    path: Path
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
 class Reach:
-    """What may ask the network, for as long as it is held."""
+    """What may ask the network, for as long as it is held. `folder` is where downloads go."""
 
     planning: CataloguePlanning
     hub: Hub
+    downloads: Callable[[], Downloads]
+    folder: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +53,8 @@ class CliServices:
     inference: Callable[[], InferenceService]
     planning: Callable[[], Planning]
     machine: Callable[[], MachineProfile]
-    models: Callable[[], Iterable[KnownModel]]
+    library: Callable[[], Library]
+    quantizing: Callable[[], Quantizing]
     checks: Callable[[], Iterable[Check]]
     try_again: Callable[[], int]
     reach: Callable[[], AbstractContextManager[Reach]]

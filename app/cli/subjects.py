@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.cli.commands.models import model_path
+from app.cli.here import REPOSITORY, found_here
 from app.cli.services import CliServices
 from app.foundation.errors import ModelNotFound
-from app.foundation.paths import person_path
 
 if TYPE_CHECKING:
     from app.cli.services import Reach
@@ -19,8 +16,6 @@ if TYPE_CHECKING:
     from app.inference.catalogue_planning import Subject
     from app.models.catalog import Catalogue
     from app.planner.wish import Wish
-
-_REPOSITORY = re.compile(r"([^/:\\ ]+/[^/:\\ ]+)(?::(.+))?\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,51 +28,56 @@ class Named:
 
 def named(word: str, services: CliServices) -> Named:
     """A path first, then a name that is known here; everything else is somewhere else."""
-    if os.path.exists(person_path(word)):
-        return Named(path=model_path(word, services))
-    try:
-        return Named(path=model_path(word, services))
-    except ModelNotFound:
-        from app.models.catalog import load
+    path = found_here(word, services)
+    if path is not None:
+        return Named(path=path)
+    from app.models.catalog import catalogue
 
-        model = word.partition(":")[0]
-        if load().find(model) is None and not _REPOSITORY.match(word):
-            raise ModelNotFound(
-                f"There is no model “{word}”.",
-                "It is neither a file, nor the name of a model that Hearth knows, nor owner/name.",
-                "See `hearth models list --all`, or give the path of a .gguf file.",
-            ) from None
-        return Named(word=word)
+    model = word.partition(":")[0]
+    if catalogue(services.profile()).find(model) is None and not REPOSITORY.match(word):
+        raise ModelNotFound(
+            f"There is no model “{word}”.",
+            "It is neither a file, nor the name of a model that Hearth knows, nor owner/name.",
+            "See `hearth models list --all`, or give the path of a .gguf file.",
+        )
+    return Named(word=word)
 
 
-def subject_for(word: str, reach: Reach, wish: Wish, machine: MachineProfile | None) -> Subject:
+def subject_for(
+    word: str, services: CliServices, reach: Reach, wish: Wish, machine: MachineProfile | None
+) -> Subject:
     """What a word means that names nothing here: `id[:quant]`, or `owner/repo[:file]`.
 
-    May ask the hub which files a repository has. Raises ModelNotFound, NetworkError and kin.
+    May ask the hub which files a repository has, and read the header of one. Raises
+    ModelNotFound, NetworkError and kin.
     """
     from app.inference.catalogue_planning import Subject, subject_of
-    from app.models.catalog import load
+    from app.inference.repository_planning import best_group
+    from app.inference.repository_planning import subject_of as subject_in
+    from app.models.answers import without_gguf
+    from app.models.catalog import catalogue
     from app.models.remote_header import Place
     from app.models.repository import best_of, quant_in
 
-    catalogue = load()
+    known = catalogue(services.profile())
     model, _, detail = word.partition(":")
-    entry = catalogue.find(model)
+    entry = known.find(model)
     if entry is not None:
         quant = detail or wish.quant
         if quant:
             return subject_of(entry, entry.file_of(quant))
         return subject_of(entry, reach.planning.chosen_file(entry, wish, machine=machine))
-    known = _in_catalogue(catalogue, model, detail, wish.quant)
-    if known is not None:
-        return known
-    if not detail:
-        file = best_of(reach.hub.files(model), wish.quant)
-        return Subject(Place(model, file.name), file.quant)
-    if not detail.lower().endswith(".gguf"):
-        file = best_of(reach.hub.files(model), detail)
-        return Subject(Place(model, file.name), file.quant)
-    return Subject(Place(model, detail), quant_in(detail))
+    listed = _in_catalogue(known, model, detail, wish.quant)
+    if listed is not None:
+        return listed
+    if detail.lower().endswith(".gguf"):
+        return Subject(Place(model, detail), quant_in(detail))
+    info = reach.hub.repository(model)
+    if not info.groups:
+        raise without_gguf(info)
+    if quant := detail or wish.quant:
+        return subject_in(info, best_of(info.groups, quant))
+    return subject_in(info, best_group(reach.planning, info, wish, machine=machine).group)
 
 
 def _in_catalogue(

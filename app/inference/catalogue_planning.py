@@ -29,6 +29,7 @@ from app.models.light import stripped
 from app.models.remote_header import Place, Remote, RemoteHeaders
 from app.models.repository import quant_in
 from app.models.skeleton import skeleton
+from app.models.support import problem_of
 from app.planner.choose import Candidate, Choice, choose
 from app.planner.learnt import NOTHING, Learnt
 from app.planner.memory import DryRun
@@ -120,12 +121,22 @@ class CataloguePlanning:
         self, entry: Entry, wish: Wish | None = None, *, machine: MachineProfile | None = None
     ) -> File:
         """The file of a model that suits best; the default one where nothing can be calculated."""
-        here, wish = self._terms(wish, machine)
         choices = tuple(_candidate(entry, file) for file in entry.files if entry.header)
         if not choices:
             return entry.default_file
-        best = choose(here, choices, wish, learnt=self._known(machine))
+        best = self.chosen(choices, wish, machine=machine)
         return next(file for file in entry.files if file.name == best.candidate.file)
+
+    def chosen(
+        self,
+        candidates: tuple[Candidate, ...],
+        wish: Wish | None = None,
+        *,
+        machine: MachineProfile | None = None,
+    ) -> Choice:
+        """The best of some files, with its plan by formula. Needs at least one; no network."""
+        here, wish = self._terms(wish, machine)
+        return choose(here, candidates, wish, learnt=self._known(machine))
 
     def steps(
         self,
@@ -302,6 +313,8 @@ def _from_catalogue(subject: Subject) -> tuple[ModelFacts | None, Header | None,
 
 def _facts_of(remote: Remote, subject: Subject) -> ModelFacts:
     """The facts of a header that was read. Raises what a file here would raise."""
+    if (problem := problem_of(remote.header)) is not None:
+        raise problem
     check_model(stripped(remote.header))
     facts = header_facts(remote.header)
     if facts.kind != "chat":

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.cli.commands.models import model_ref
+from app.cli.here import model_ref
 from app.cli.output import DONE, INTERRUPTED, Output
 from app.cli.services import CliServices
 from app.foundation.errors import InvalidInput

@@ -79,7 +79,7 @@ def _elsewhere(
 ) -> int:
     """A model that is not here: each stage as it comes on a terminal, the last one printed."""
     with services.reach() as reach:
-        subject = subject_for(word, reach, wish, machine)
+        subject = subject_for(word, services, reach, wish, machine)
         # Which file it is was chosen by the quant: the rest of the wish is for its plan.
         wish = dataclasses.replace(wish, quant=None)
         if with_pictures:

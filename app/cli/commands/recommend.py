@@ -28,16 +28,16 @@ def add_words(kinds: Any, common: argparse.ArgumentParser) -> None:
 
 def carry_out(words: argparse.Namespace, services: CliServices, output: Output) -> int:
     """The best models of the catalogue, without asking the network."""
-    from app.models.catalog import load
+    from app.models.catalog import catalogue
     from app.planner.explain import sentence
 
     wish, machine = wish_from(words), machine_from(words)
-    catalogue = load()
+    known = catalogue(services.profile())
     with services.reach() as reach:
-        choices = reach.planning.recommended(catalogue, wish, machine=machine)
+        choices = reach.planning.recommended(known, wish, machine=machine)
     rows = []
     for choice in choices:
-        entry, file = _file_of(catalogue, choice.candidate)
+        entry, file = _file_of(known, choice.candidate)
         why = [sentence(rejected.reason) for rejected in choice.rejected]
         rows.append(
             {

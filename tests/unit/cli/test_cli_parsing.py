@@ -12,15 +12,14 @@ import pytest
 from app.bootstrap.command_line import services_for
 from app.bootstrap.runtime import Runtime
 from app.cli import main as cli
-from app.cli.commands.models import model_path, model_ref
+from app.cli.here import model_path, model_ref
 from app.cli.output import DONE, FAILED, INTERRUPTED, NOT_POSSIBLE, WRONG_USE, Output, exit_code
-from app.cli.services import Check, CliServices, KnownModel
+from app.cli.services import Check, CliServices
 from app.foundation import errors
 from app.foundation.errors import HearthError, InvalidInput, ModelNotFound
 from app.foundation.paths import open_profile, resource
 from app.foundation.sentinel import Sentinels
 from app.protocol.model_ref import BUILT_IN, ModelRef
-from app.settings.schema import MODEL_PATH
 
 
 @pytest.fixture
@@ -92,6 +91,12 @@ def test_a_question_may_look_like_a_command_or_a_file() -> None:
         ["models"],
         ["models", "nonsense"],
         ["models", "inspect"],
+        ["models", "search"],
+        ["models", "search", "x", "--sort", "size"],
+        ["models", "get"],
+        ["models", "import"],
+        ["models", "remove"],
+        ["models", "quantize"],
         ["ask", "a", "b"],
         ["ask", "a", "--seed", "x"],
         ["ask", "a", "--max-tokens", "1.5"],
@@ -179,35 +184,9 @@ def test_the_built_in_model_has_its_names(services: CliServices) -> None:
         assert model_path(word, services) == resource("starter", "guide.gguf")
 
 
-def test_the_model_that_was_opened_last_has_a_name_even_when_it_is_gone(
-    runtime: Runtime, services: CliServices, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = tmp_path / "Mine.Q4_K_M.gguf"
-    path.write_bytes(b"x" * 2000)
-    runtime.settings.set(MODEL_PATH, str(path)).result(60)
-    assert model_ref("mine.q4_k_m", services) == ModelRef(str(path))
-    assert cli.run(cli.parse(["models", "list", "--json"]), services) == DONE
-    listed = json.loads(capsys.readouterr().out)["models"]
-    assert [each["name"] for each in listed] == [BUILT_IN, "Mine.Q4_K_M"]
-    assert (listed[1]["file_bytes"], listed[1]["available"]) == (2000, True)
-    path.unlink()
-    assert cli.run(cli.parse(["models", "list"]), services) == DONE
-    assert "Mine.Q4_K_M  (gone, opened by you)" in capsys.readouterr().out
-
-
 def test_an_unknown_model_is_not_found(services: CliServices) -> None:
     with pytest.raises(ModelNotFound, match="no-such"):
         model_ref("no-such", services)
-
-
-def test_a_folder_is_listed_as_no_file(
-    services: CliServices, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    known = dataclasses.replace(
-        services, models=lambda: [KnownModel("folder", tmp_path, "opened by you")]
-    )
-    assert cli.run(cli.parse(["models", "list", "--json"]), known) == DONE
-    assert json.loads(capsys.readouterr().out)["models"][0]["available"] is False
 
 
 @pytest.mark.parametrize(("ok", "code"), [(True, DONE), (False, FAILED)])
