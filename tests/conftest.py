@@ -32,14 +32,20 @@ for _name in ("HEARTH_OFFLINE", "HF_HUB_OFFLINE", "HF_ENDPOINT", "HF_TOKEN", "HF
     os.environ.pop(_name, None)  # online, to the hub's own address, as nobody in particular
 
 _GRACE_S = 5.0
+_CACHE = str(Path("~/.cache").expanduser())
 
 
 @pytest.fixture(autouse=True)
 def _home_of_its_own(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A test that forgets `--profile` must not find the profile of whoever runs it."""
+    """A test that forgets `--profile` must not find the profile of whoever runs it, nor the models
+    that other programs keep for them."""
     home = tmp_path_factory.mktemp("home")
+    # The system's fonts take a second to be found anew.
+    monkeypatch.setenv("XDG_CACHE_HOME", os.environ.get("XDG_CACHE_HOME") or _CACHE)
+    for name in ("HOME", "USERPROFILE", "HF_HUB_CACHE", "LLAMA_CACHE", "OLLAMA_MODELS"):
+        monkeypatch.setenv(name, str(home))
     for name in ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "LOCALAPPDATA", "APPDATA"):
         monkeypatch.setenv(name, str(home))
 
