@@ -41,6 +41,10 @@ class Repository:
         self.files = {**self.files, name: content}
         self._n_commits += 1
 
+    def forget_history(self) -> None:
+        """Older commits are gone: what a publisher does who pushes over them."""
+        self._older.clear()
+
     def at(self, revision: str) -> tuple[str, dict[str, Content]] | None:
         """The commit and files of a branch or commit; None where there is none such."""
         if revision in ("main", self.commit):

@@ -10,7 +10,8 @@ import time
 import pytest
 
 from tests.hub.content import Held
-from tests.hub.faults.every import EVERY, HARMLESS, LYING_HEADS, replaced
+from tests.hub.faults.contents import Replaced, Rewritten
+from tests.hub.faults.every import EVERY, HARMLESS, LYING_HEADS
 from tests.hub.faults.lines import Dropped, ResetAtConnect
 from tests.hub.server import LoopbackHub
 
@@ -94,7 +95,7 @@ def test_connections_are_refused_so_often_and_then_no_more(shelved: LoopbackHub)
 
 def test_a_file_is_replaced_under_the_asker(shelved: LoopbackHub) -> None:
     before = both(shelved)
-    shelved.sabotage(replaced(lambda: Held(b"GGUF" + b"new" * 100)))
+    shelved.sabotage(Replaced(lambda: Held(b"GGUF" + b"new" * 100)))
     where = shelved.store.path(shelved.shelf.repositories[REPO].files[NAME], NAME)
     assert DATA[1000:] in asked(shelved.store_url, where)
     after = both(shelved)
@@ -105,3 +106,12 @@ def test_a_file_is_replaced_under_the_asker(shelved: LoopbackHub) -> None:
 def test_the_stranger_hears_who_asks_it(shelved: LoopbackHub) -> None:
     asked(shelved.stranger_url, "/model.gguf")
     assert [row.path for row in shelved.record.at("stranger")] == ["/model.gguf"]
+
+
+def test_a_history_is_rewritten_under_the_asker(shelved: LoopbackHub) -> None:
+    repository = shelved.shelf.repositories[REPO]
+    commit, where = repository.commit, shelved.store.path(repository.files[NAME], NAME)
+    shelved.sabotage(Rewritten(lambda: Held(b"GGUF" + b"new" * 100)))
+    asked(shelved.store_url, where)
+    assert b"403" in asked(shelved.store_url, where)
+    assert b"RevisionNotFound" in asked(shelved.url, LINK.replace("main", commit), "HEAD")

@@ -15,7 +15,7 @@ from typing import Final, Literal
 from app.models.wanted import Part, Wanted
 from tests.fixtures import tiny_models
 from tests.hub.content import Content, Held, sown_model
-from tests.hub.faults.contents import Replaced
+from tests.hub.faults.contents import Replaced, Rewritten
 from tests.hub.faults.every import BROKEN_LINE, EVERY, HARMLESS
 from tests.hub.faults.fault import ALWAYS, Fault
 from tests.hub.faults.lines import Dropped, Slow
@@ -28,7 +28,7 @@ Kind = Literal[
     *("faults", "drops", "kills", "damage", "clicks", "twins", "several"),
     *("sleep", "away", "replaced", "names"),
 ]
-_WEIGHTS: Final[dict[Kind, int]] = {
+WEIGHTS: Final[dict[Kind, int]] = {
     "faults": 46,
     "drops": 10,
     "kills": 12,
@@ -105,10 +105,20 @@ class Models:
         self.large = sown_model(64 << 20, seed=7)
 
 
-def plan_of(seed: int, number: int, models: Models, hub: LoopbackHub, *, large: bool) -> Plan:
-    """The plan of one round; its repository stands on the hub's shelf then."""
+def plan_of(
+    seed: int,
+    number: int,
+    models: Models,
+    hub: LoopbackHub,
+    *,
+    large: bool,
+    only: Kind | None = None,
+) -> Plan:
+    """The plan of one round, of that kind if one is named; its repository stands on the hub's
+    shelf then."""
     source = random.Random(f"{seed}/{number}")
-    kind = source.choices(list(_WEIGHTS), list(_WEIGHTS.values()))[0]
+    by_chance = source.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
+    kind = only or by_chance
     files = _files(source, models, kind, large=large)
     repository = Repository(f"torture/Round-{number}-GGUF", dict(files))
     if source.random() < 0.1:
@@ -183,8 +193,10 @@ def _faults(
         made.append(Slow(int(n_bytes / source.uniform(0.1, 0.7))))
         names.append("comes slowly")
     if kind == "replaced":
-        made.append(Replaced(lambda: source.choice(models.tiny)))
-        names.append("replaced")
+        how, name = source.choice(((Replaced, "replaced"), (Rewritten, "history rewritten")))
+        made.append(Dropped(source.uniform(5, 95), 2))
+        made.append(how(lambda: source.choice(models.tiny)))
+        names.append(name)
     wanted = {"faults": source.choices((1, 2, 3), (60, 30, 10))[0], "replaced": 1}.get(kind, 0)
     if kind in _IN_TIME and source.random() < 0.3:
         wanted = 1

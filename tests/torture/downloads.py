@@ -129,7 +129,7 @@ def table(tally: Tally) -> Iterator[str]:
         yield f"| {name} | {n_rounds:,} | {n_finished:,} | {n_clicks:,} |"
 
 
-def run(runs: int, seed: int, jobs: int) -> Tally:
+def run(runs: int, seed: int, jobs: int, kind: str = "") -> Tally:
     """`runs` rounds shared among `jobs` processes, each with a hub of its own."""
     tally = Tally()
     taking = threading.Lock()
@@ -145,7 +145,7 @@ def run(runs: int, seed: int, jobs: int) -> Tally:
                     if tally.rounds % 500 == 0:
                         print(f"… {tally.rounds:,}", file=sys.stderr, flush=True)
 
-    workers = [_worker(runs, seed, jobs, index) for index in range(jobs)]
+    workers = [_worker(runs, seed, jobs, index, kind) for index in range(jobs)]
     threads = [threading.Thread(target=follow, args=(worker,)) for worker in workers]
     for thread in threads:
         thread.start()
@@ -158,8 +158,9 @@ def run(runs: int, seed: int, jobs: int) -> Tally:
     return tally
 
 
-def _worker(runs: int, seed: int, jobs: int, index: int) -> subprocess.Popen[str]:
+def _worker(runs: int, seed: int, jobs: int, index: int, kind: str) -> subprocess.Popen[str]:
     words = ["--runs", str(runs), "--seed", str(seed), "--jobs", str(jobs), "--worker", str(index)]
+    words += ["--kind", kind] if kind else []
     return subprocess.Popen(
         [sys.executable, "-m", "tests.torture.downloads", *words],
         stdout=subprocess.PIPE,
@@ -168,18 +169,19 @@ def _worker(runs: int, seed: int, jobs: int, index: int) -> subprocess.Popen[str
     )
 
 
-def work(runs: int, seed: int, numbers: Sequence[int]) -> None:
+def work(runs: int, seed: int, numbers: Sequence[int], kind: str = "") -> None:
     """Carry out rounds in this process; a line of JSON each."""
     from tests.hub.server import loopback_hub
-    from tests.torture.download_plans import TOKEN, Models, plan_of
+    from tests.torture.download_plans import TOKEN, WEIGHTS, Models, plan_of
     from tests.torture.download_rounds import Round
 
     models = Models()
+    wanted = next((one for one in WEIGHTS if one == kind), None)
     with tempfile.TemporaryDirectory() as folder, loopback_hub() as hub:
         hub.shelf.tokens[TOKEN] = "torturer"
         for number in numbers:
             large = runs >= LARGE_EVERY and number % LARGE_EVERY == 0
-            plan = plan_of(seed, number, models, hub, large=large)
+            plan = plan_of(seed, number, models, hub, large=large, only=wanted)
             with tempfile.TemporaryDirectory(dir=folder) as alone:
                 outcome = Round(plan, hub, Path(alone) / "sandbox").run()
             del hub.shelf.repositories[plan.repository.id]
@@ -215,6 +217,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--jobs", type=int, default=4 * (os.cpu_count() or 1))
     parser.add_argument("--worker", type=int, default=-1, help=argparse.SUPPRESS)
     parser.add_argument("--only", type=int, default=-1, help="carry out this round alone")
+    parser.add_argument("--kind", default="", help="rounds of this kind only")
     parser.add_argument("--control", action="store_true")
     parser.add_argument("--table", type=Path, help="write what happened how often, as Markdown")
     asked = parser.parse_args(words)
@@ -223,13 +226,13 @@ def main(words: Sequence[str] | None = None) -> int:
         print("the control was caught" if is_caught else "THE CONTROL WAS NOT CAUGHT")
         return 0 if is_caught else 1
     if asked.only >= 0:
-        work(asked.runs, asked.seed, [asked.only])
+        work(asked.runs, asked.seed, [asked.only], asked.kind)
         return 0
     if asked.worker >= 0:
-        work(asked.runs, asked.seed, range(asked.worker, asked.runs, asked.jobs))
+        work(asked.runs, asked.seed, range(asked.worker, asked.runs, asked.jobs), asked.kind)
         return 0
     began_s = time.monotonic()
-    tally = run(asked.runs, asked.seed, asked.jobs)
+    tally = run(asked.runs, asked.seed, asked.jobs, asked.kind)
     print("\n".join(tally.rows()))
     if asked.table:
         asked.table.write_text("\n".join(table(tally)) + "\n", "utf-8")

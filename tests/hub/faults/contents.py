@@ -14,6 +14,7 @@ from tests.hub.reply import Reply
 if TYPE_CHECKING:
     from tests.hub.line import Line
     from tests.hub.server import LoopbackHub
+    from tests.hub.shelf import Repository
 
 
 class Altered:
@@ -182,4 +183,16 @@ class Replaced(Fault):
             for name, content in repository.files.items():
                 if content.sha256 == key:
                     repository.replace(name, self._make())
+                    self.after(hub, repository)
                     return
+
+    def after(self, hub: LoopbackHub, repository: Repository) -> None:
+        """What else the publisher does."""
+
+
+class Rewritten(Replaced):
+    """The same, and the older commit is gone, with every address that led to it."""
+
+    def after(self, hub: LoopbackHub, repository: Repository) -> None:
+        repository.forget_history()
+        hub.store.forget_addresses()

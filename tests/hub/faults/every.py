@@ -6,7 +6,6 @@ import random
 from collections.abc import Callable
 from typing import Final
 
-from tests.hub.content import Content
 from tests.hub.faults import answers, contents, heads, lines
 from tests.hub.faults.fault import Fault
 
@@ -120,8 +119,3 @@ EVERY: Final[dict[str, Make]] = {
     **WRONG_BYTES,
     **LYING_HEADS,
 }
-
-
-def replaced(make: Callable[[], Content]) -> Fault:
-    """The one fault that needs something to put in place: a publisher uploads the file again."""
-    return contents.Replaced(make)
