@@ -125,8 +125,9 @@ class Partial:
             path.unlink(missing_ok=True)
 
     def is_in_place(self) -> bool:
-        """Whether what is written still goes to the file of that name. Raises OSError."""
-        return os.path.samestat(os.fstat(self._file), self.path.stat())
+        """Whether what is written still goes to the file of that name. Raises OSError where there
+        is none."""
+        return os.fstat(self._file).st_size == self.path.stat().st_size
 
     def digest(self, tick: Tick) -> str:
         """SHA-256 of the file as the disk has it."""
@@ -295,7 +296,8 @@ def _write_all(descriptor: int, data: bytes) -> None:
 
 
 def _stamp(stat: os.stat_result) -> tuple[int, ...]:
-    return (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns)
+    # Not its number, which some network and removable disks give anew each time.
+    return (stat.st_size, stat.st_mtime_ns)
 
 
 def _forget_cached(descriptor: int) -> None:
