@@ -99,6 +99,22 @@ def test_what_is_there_already_is_not_fetched_again(place: Place, content: Held)
     assert place.files() == in_pieces(content)
 
 
+def test_what_a_process_left_that_was_killed_at_the_very_end_is_cleared_away(
+    place: Place, content: Held
+) -> None:
+    asked = wanted(content)
+    with place.downloads() as downloads:
+        downloads.wait(downloads.add(asked), LONG_S)
+    shop = place.models / ".hearth" / asked.key
+    shop.mkdir(parents=True)
+    (shop / "00.journal").write_bytes(b"what was noted")
+    shop.with_suffix(".lock").touch()
+    with place.downloads() as downloads:
+        downloads.wait(downloads.add(asked), LONG_S)
+    assert [path for path in (place.models / ".hearth").rglob("*") if path.is_file()] == []
+    assert place.files() == in_pieces(content)
+
+
 def test_a_file_of_the_same_name_and_other_content_is_left_alone(
     place: Place, content: Held
 ) -> None:
