@@ -43,6 +43,8 @@ QLabel[role="warning"] { color: $warning; }
 QLabel[role="danger"] { color: $danger; }
 QLabel[role="problem"] { color: $danger; font-size: ${secondary_px}px; }
 QLabel[role="good"] { color: $good; }
+QLabel[role="small warning"] { color: $warning; font-size: ${secondary_px}px; }
+QLabel[role="small good"] { color: $good; font-size: ${secondary_px}px; }
 QLabel:focus { background: $accent_soft; }
 QLabel[role="reader"]:focus { background: transparent; }
 """

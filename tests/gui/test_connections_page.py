@@ -69,7 +69,7 @@ def test_the_newest_comes_first_with_all_that_is_known(
     page.show()
     settled(lambda: page.model.rowCount() == 3)
     first = page.model.index(0, 0)
-    assert first.data() == "header of maker/model-2"
+    assert first.data() == "Header of maker/model-2"
     assert first.data(Role.SIZES) == "1.0 MB received, 400 bytes sent"
     spoken = first.data(Qt.ItemDataRole.AccessibleTextRole)
     assert "huggingface.co" in spoken

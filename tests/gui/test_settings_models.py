@@ -122,7 +122,7 @@ def test_without_a_keyring_it_says_so_and_keeps_it_for_this_time(
 ) -> None:
     secrets = Secrets(no_keyring)
     row = shown(qtbot, SecretRow(WORDS, lambda: secrets, lambda: "a name", bridge))
-    settled(lambda: "cannot be kept" in row.state.text())
+    settled(lambda: "would be kept until" in row.state.text())
     assert "No keyring runs in this session." in row.state.text()
     row.field.setText("hf_now")
     row.save.click()

@@ -107,10 +107,12 @@ def _best(reaching: CataloguePlanning, found: Catalogue) -> Recommended | None:
 
 
 def _up_to(found: Catalogue, most_bytes: int) -> Catalogue:
-    """The catalogue without the files that are larger, their projectors not counted."""
+    """The catalogue without what is a larger download."""
+    from app.models.catalog import wanted_of
+
     entries = []
     for entry in found.entries:
-        files = tuple(file for file in entry.files if file.bytes <= most_bytes)
+        files = tuple(f for f in entry.files if wanted_of(entry, f).bytes <= most_bytes)
         if files:
             entries.append(replace(entry, files=files))
     return replace(found, entries=tuple(entries))

@@ -19,6 +19,8 @@ from app.gui.widgets.buttons import TextButton
 from app.gui.widgets.plain import PlainLabel
 from app.models.wanted import Progress
 
+_LINES = 13
+
 
 class FirstOffer(QFrame):
     """`use_asked(path)` for a model that is here, `guide_asked` for none, else `models_asked`."""
@@ -39,7 +41,7 @@ class FirstOffer(QFrame):
         self.use_button = TextButton("", "primary")
         self._here_box = QWidget()
         self._line = QFrame()
-        self._label = PlainLabel(self.tr("Recommended for this computer"), "secondary")
+        self._label = PlainLabel(self.tr("For this computer"), "secondary")
         self.name = PlainLabel(role="strong")
         self.about = PlainLabel()
         self.speed = PlainLabel(role="secondary")
@@ -47,7 +49,7 @@ class FirstOffer(QFrame):
         self.bar = ShareBar()
         self.download_button = TextButton("", "primary")
         self._lighter_words = PlainLabel(role="secondary")
-        self.lighter_button = TextButton("")
+        self.lighter_button = TextButton("", "link")
         self._lighter_box = QWidget()
         self.guide_button = TextButton(self.tr("Start with the built-in guide"))
         self.models_button = TextButton(self.tr("Other models"), "link")
@@ -57,20 +59,23 @@ class FirstOffer(QFrame):
     def show_looking(self) -> None:
         """While it is worked out what suits."""
         self.name.setText(self.tr("Working out what suits this computer…"))
+        # Room for what will be said, so that nothing moves when it comes.
+        self.setMinimumHeight(_LINES * theme.current().px("body"))
         self._show()
 
     def show_offer(self, offer: Recommended | None) -> None:
         """Show what is recommended, or that nothing of the list runs here."""
+        self.setMinimumHeight(0)
         self._offer = offer
         if offer is None:
-            self._label.hide()
+            self._label.setText("")
             self.name.setText(self.tr("No model of the list fits on this computer."))
             self.about.setText(
                 self.tr("The built-in guide does. You can also open a model file (Ctrl+O).")
             )
         else:
             self.name.setText(offer.wanted.name)
-            self._label.show()
+            self._label.setText(self.tr("Recommended for this computer"))
             self.about.setText(offer.sentence)
             self.speed.setText(_speed_line(self, offer))
             self._say_lighter(offer.lighter)
@@ -91,12 +96,7 @@ class FirstOffer(QFrame):
         self._here = here
         if here is not None:
             self._here_title.setText(self.tr("{name} is already here").format(name=here.name))
-            sources = ", ".join(here.sources)
-            words = self.tr("One model from {sources}; used where it is. It {speed}.")
-            if here.n_models > 1:
-                words = self.tr("{n} models from {sources}; used where they are. This one {speed}.")
-            speed = speed_words(here.plan.expected.generated_tokens_per_second)
-            self._here_words.setText(words.format(n=here.n_models, sources=sources, speed=speed))
+            self._here_words.setText(_here_line(self, here))
             self.use_button.setText(self.tr("Chat with it"))
         self._show()
 
@@ -125,7 +125,9 @@ class FirstOffer(QFrame):
         buttons.addWidget(self.download_button)
         buttons.addWidget(self.guide_button)
         buttons.addStretch(1)
-        buttons.addWidget(self.models_button)
+        head = QHBoxLayout()
+        head.addWidget(self._label, 1)
+        head.addWidget(self.models_button)
         lighter = QHBoxLayout(self._lighter_box)
         lighter.setContentsMargins(0, theme.SPACE_8, 0, 0)
         lighter.setSpacing(theme.SPACE_12)
@@ -136,9 +138,11 @@ class FirstOffer(QFrame):
         column.setSpacing(theme.SPACE_4)
         column.addWidget(self._here_box)
         column.addWidget(self._line)
-        for label in (self._label, self.name, self.about, self.speed):
+        column.addSpacing(theme.SPACE_4)
+        column.addLayout(head)
+        for label in (self.name, self.about, self.speed, self.progress):
             column.addWidget(label)
-        column.addWidget(self.progress)
+        column.addStretch(1)
         column.addSpacing(theme.SPACE_4)
         column.addWidget(self.bar)
         column.addSpacing(theme.SPACE_4)
@@ -220,6 +224,17 @@ class FirstOffer(QFrame):
     def _use(self) -> None:
         if self._here is not None:
             self.use_asked.emit(self._here.path)
+
+
+def _here_line(widget: QWidget, here: AlreadyHere) -> str:
+    words = widget.tr("From {sources}, and used where it is. It {speed}.")
+    if here.n_models > 1:
+        words = widget.tr("One of {n} models from {sources}; used where they are. It {speed}.")
+    return words.format(
+        n=here.n_models,
+        sources=", ".join(here.sources),
+        speed=speed_words(here.plan.expected.generated_tokens_per_second),
+    )
 
 
 def _speed_line(widget: QWidget, offer: Recommended) -> str:

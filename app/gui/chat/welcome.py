@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QFontMetrics
+from PySide6.QtGui import QFontMetrics, QResizeEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from app.conversations.records import Conversation
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _FLAME_PX = 36
 _CARD_PX = 600
 _N_FACTS = 4
+_LOW_PX = 560
 
 
 class Welcome(QWidget):
@@ -77,6 +78,13 @@ class Welcome(QWidget):
         """Say what fits now: there may be chats since, or another model."""
         self._bridge.watch(self._services.repository.list(), self._listed)
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """A low window has room for what is to be read, and none for the picture."""
+        super().resizeEvent(event)
+        is_low = self.height() < _LOW_PX
+        self._flame.setVisible(not is_low)
+        self._column.setSpacing(theme.SPACE_8 if is_low else theme.SPACE_12)
+
     @property
     def is_first_start(self) -> bool:
         """Whether the long form is shown."""
@@ -91,10 +99,7 @@ class Welcome(QWidget):
     def _show_first(self) -> None:
         self._title.setText(self.tr("Welcome to Hearth"))
         self._sentence.setText(
-            self.tr(
-                "A language model on your own computer answers you here. "
-                "What you write stays on this computer."
-            )
+            self.tr("A language model on your own computer. What you write stays here.")
         )
         self._found.show()
         self._start.setText(

@@ -134,7 +134,7 @@ class DownloadsPanel(QFrame):
             self.tr("Nothing is being downloaded. Models to download are on the page of models.")
         )
         self.foot.setText(
-            self.tr("You can close Hearth meanwhile: it goes on from here the next time.")
+            self.tr("Close Hearth whenever you like: it goes on from here next time.")
         )
         last = QHBoxLayout()
         last.addWidget(self.foot, 1)

@@ -39,6 +39,7 @@ class DownloadsPlace(QObject):
         self.telling = Telling(self.model, notify, window)
         self.telling.use_asked.connect(self.use_asked)
         self.telling.list_asked.connect(self.show_list)
+        self.telling.says_more.connect(self.hide_list)
         self._unsubscribe = services.settings.subscribe(bridge.relay(self._setting_changed))
         self.destroyed.connect(self._unsubscribe)
         self._panel: DownloadsPanel | None = None
@@ -70,6 +71,11 @@ class DownloadsPlace(QObject):
         """Show the list."""
         if not self.panel.isVisible():
             self.panel.open(self._seen())
+
+    def hide_list(self) -> None:
+        """Put the list away, if it is there."""
+        if self._panel is not None:
+            self._panel.close_panel()
 
     def _setting_changed(self, option: Option[Any], _value: object) -> None:
         """What waits may be waiting for just this."""

@@ -79,7 +79,7 @@ class DownloadRow(QWidget):
 
     def _say(self, line: str, reason: str, *, failed: bool) -> None:
         self.line.setText(line)
-        self.line.set_role("warning" if failed else "secondary")
+        self.line.set_role("small warning" if failed else "secondary")
         self.reason.setText(reason)
         self.reason.setVisible(bool(reason))
         self.setAccessibleName(f"{self.name.whole}: {line}")

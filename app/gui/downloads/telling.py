@@ -18,10 +18,12 @@ from app.gui.widgets.toast import Notice
 
 
 class Telling(QObject):
-    """`use_asked(path)`: chat with what has just come."""
+    """`use_asked(path)`: chat with what has just come. `says_more` before a sentence that must
+    be seen."""
 
     use_asked = Signal(str)
     list_asked = Signal()
+    says_more = Signal()
 
     def __init__(self, model: DownloadsModel, notify: Notifier, window: QWidget) -> None:
         super().__init__(window)
@@ -60,6 +62,7 @@ class Telling(QObject):
             title = self.tr("{n} models are still being downloaded.").format(n=n)
         detail = self.tr("If you quit now, it goes on from here the next time you open Hearth.")
         self._said = Notice(title, detail, self.tr("Quit"), self._quit, lasting=True)
+        self.says_more.emit()
         self._notify.show(self._said)
 
     def _quit(self) -> None:

@@ -36,9 +36,13 @@ def share_of(progress: Progress) -> float | None:
     """How much of it is there, from 0 to 1; None while the size is not known."""
     if progress.state == "done":
         return 1.0
-    if not progress.total_bytes:
-        return None
-    return min(1.0, progress.done_bytes / progress.total_bytes)
+    total = total_of(progress)
+    return min(1.0, progress.done_bytes / total) if total else None
+
+
+def total_of(progress: Progress) -> int:
+    """All its bytes; what was claimed where nobody has told yet, and 0 where nobody claims."""
+    return progress.total_bytes or progress.wanted.bytes
 
 
 def line_of(progress: Progress) -> str:
@@ -101,8 +105,8 @@ def _under_way(states: Sequence[Progress]) -> Summary:
     if len(states) > 1:
         title = translate("Downloads", "{n} downloads").format(n=len(states))
     share = None
-    if all(each.total_bytes for each in states):
-        total = sum(each.total_bytes for each in states)
+    if all(total_of(each) for each in states):
+        total = sum(total_of(each) for each in states)
         share = min(1.0, sum(each.done_bytes for each in states) / total)
     percent = "" if share is None else f"{int(100 * share)} %"
     moving = [each for each in states if each.state in _MOVING]
@@ -110,7 +114,7 @@ def _under_way(states: Sequence[Progress]) -> Summary:
         return Summary(title, _why_still(states, percent), share, "still")
     left = _left_s(states)
     detail = percent or translate("Downloads", "Asking for it…")
-    if left is not None:
+    if left is not None and percent:
         detail = translate("Downloads", "{percent}, {time} left").format(
             percent=percent, time=duration_text(left)
         )
@@ -133,21 +137,21 @@ def _left_s(states: Sequence[Progress]) -> float | None:
     """Until all that moves or waits for its turn is here, at the speed of now."""
     speed = sum(each.bytes_per_s for each in states)
     going = [each for each in states if each.state in ("asking", "downloading", "queued")]
-    if not speed or not all(each.total_bytes for each in going):
+    if not speed or not all(total_of(each) for each in going):
         return None
-    return sum(each.total_bytes - each.done_bytes for each in going) / speed
+    return sum(total_of(each) - each.done_bytes for each in going) / speed
 
 
 def _size(progress: Progress) -> str:
-    return bytes_text(progress.total_bytes or progress.wanted.bytes)
+    return bytes_text(total_of(progress))
 
 
 def _far(progress: Progress) -> str:
     """ "1.2 of 4.9 GB": the unit once where it is the same."""
     done = bytes_text(progress.done_bytes)
-    if not progress.total_bytes:
+    if not total_of(progress):
         return done
-    total = bytes_text(progress.total_bytes)
+    total = bytes_text(total_of(progress))
     if done.split()[-1] == total.split()[-1]:
         done = done.split()[0]
     return translate("Downloads", "{done} of {total}").format(done=done, total=total)

@@ -36,6 +36,7 @@ from PySide6.QtWidgets import (
 
 from app.foundation.units import bytes_text
 from app.gui import theme
+from app.gui.plan_words import capital
 from app.network.connections import CUT_OFF, Connection
 
 Index = QModelIndex | QPersistentModelIndex
@@ -107,7 +108,7 @@ class ConnectionModel(QAbstractTableModel):
             return None
         row = self._rows[index.row()]
         if role == Qt.ItemDataRole.DisplayRole:
-            return row.purpose
+            return capital(row.purpose)
         if role == Role.PLACE:
             return f"{row.host} · {when_words(row.at)}"
         if role == Role.SIZES:
@@ -117,8 +118,8 @@ class ConnectionModel(QAbstractTableModel):
         if role == Role.WENT_WRONG:
             return went_wrong(row.outcome)
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            parts = (row.purpose, row.host, when_words(row.at))
-            return ", ".join((*parts, sizes_words(row), outcome_words(row.outcome)))
+            parts = (row.purpose, row.host, when_words(row.at), sizes_words(row))
+            return ", ".join(part for part in (*parts, outcome_words(row.outcome)) if part)
         return None
 
     def _show(self) -> None:
@@ -214,7 +215,9 @@ def when_words(at: str) -> str:
 
 
 def sizes_words(connection: Connection) -> str:
-    """What came and what went."""
+    """What came and what went; nothing while that is not recorded."""
+    if connection.outcome == CUT_OFF and not connection.received_bytes:
+        return ""
     return translate("Connections", "{received} received, {sent} sent").format(
         received=bytes_text(connection.received_bytes), sent=bytes_text(connection.sent_bytes)
     )

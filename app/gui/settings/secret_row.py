@@ -21,7 +21,7 @@ from app.gui import theme
 from app.gui.aside import aside
 from app.gui.bridge import Bridge
 from app.gui.widgets.buttons import TextButton
-from app.gui.widgets.plain import PlainLabel
+from app.gui.widgets.plain import LabelRole, PlainLabel
 from app.network.policy import host_of
 from app.settings.secrets import PROXY_SIGN_IN, READY, Secrets, token_for
 
@@ -131,24 +131,24 @@ class SecretRow(QWidget):
                 words = translate(
                     "Secrets", "One is kept until you close Hearth, and not longer. {why}"
                 ).format(why=why)
-        self._say(words, "secondary" if is_ready else "warning")
+        self._say(words, "secondary" if is_ready else "small warning")
 
     def _failed(self, asked: int, error: BaseException) -> None:
         if asked != self._asked:
             return
         self._typed(self.field.text())
         if isinstance(error, HearthError):
-            self._say(str(error), "danger")
+            self._say(str(error), "problem")
         else:
-            self._say(translate("Secrets", "It could not be kept."), "danger")
+            self._say(translate("Secrets", "It could not be kept."), "problem")
         self.settled.emit()
 
     def _typed(self, text: str) -> None:
         self.save.setEnabled(bool(text.strip()))
 
-    def _say(self, words: str, role: str) -> None:
+    def _say(self, words: str, role: LabelRole) -> None:
         self.state.setText(words)
-        self.state.set_role(role)  # type: ignore[arg-type]
+        self.state.set_role(role)
 
     def _arrange(self) -> None:
         words = self._words

@@ -24,6 +24,8 @@ LabelRole = Literal[
     "warning",
     "danger",
     "problem",
+    "small good",
+    "small warning",
 ]
 
 
