@@ -1,7 +1,7 @@
 """The icon set: one weight, 18 px, coloured for the theme and the screens at hand. GUI thread.
 
 `bind` keeps a button's or an action's icon right when the theme changes. The drawings are
-Lucide's, in resources/icons.
+Lucide's, in resources/icons; Hearth's own, hearth.svg, keeps its colours.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from functools import cache
 from typing import Protocol
 
 from PySide6.QtCore import QByteArray, QObject, QRectF, QSize, Qt
-from PySide6.QtGui import QAction, QColor, QGuiApplication, QIcon, QPainter, QPixmap
+from PySide6.QtGui import QAction, QGuiApplication, QIcon, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QLineEdit
 
 from app.foundation.paths import resource
 from app.gui import theme
-from app.gui.palette import LIGHT
 from app.gui.theme import ICON_PX
 
 _STROKE = "1.75"
+APP_ICON_PX = (16, 24, 32, 48, 64, 128, 256)
 
 
 class HasIcon(Protocol):
@@ -103,19 +103,14 @@ def bind(target: HasIcon, name: str, token: str = "secondary", size_px: int = IC
 
 
 def app_icon() -> QIcon:
-    """Hearth's own: the flame on an ember ground, for the window and the task bar."""
+    """Hearth's own, drawn at each size from the one drawing, for the window and the task bar."""
+    drawing = QSvgRenderer(str(resource("icons", "hearth.svg")))
     result = QIcon()
-    for size_px in (16, 24, 32, 48, 64, 128, 256):
+    for size_px in APP_ICON_PX:
         image = QPixmap(size_px, size_px)
         image.fill(Qt.GlobalColor.transparent)
         painter = QPainter(image)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(LIGHT.accent))
-        painter.drawRoundedRect(image.rect(), size_px * 0.22, size_px * 0.22)
-        inner_px = round(size_px * 0.68)
-        at_px = (size_px - inner_px) // 2
-        painter.drawPixmap(at_px, at_px, pixmap("flame", LIGHT.on_accent, inner_px))
+        drawing.render(painter, QRectF(image.rect()))
         painter.end()
         result.addPixmap(image)
     return result

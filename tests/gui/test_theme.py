@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -12,7 +14,7 @@ from pytestqt.plugin import QtBot
 
 from app.foundation.paths import resource
 from app.gui import icons, theme
-from app.gui.palette import DARK, LIGHT
+from app.gui.palette import DARK, LIGHT, contrast
 from app.gui.theme import Theme
 from app.gui.widgets.buttons import IconButton
 
@@ -141,9 +143,33 @@ def test_an_icon_is_sharp_on_a_fine_screen() -> None:
 
 
 def test_every_icon_is_of_the_set_and_one_weight() -> None:
-    for path in resource("icons").glob("*.svg"):
+    of_the_set = [path for path in resource("icons").glob("*.svg") if path.stem != "hearth"]
+    assert of_the_set
+    for path in of_the_set:
         text = path.read_text("utf-8")
         assert "lucide" in text, path.name
         assert 'stroke="currentColor"' in text, path.name
         assert 'stroke-width="2"' in text, path.name
     assert "ISC License" in resource("icons", "LICENSE").read_text("utf-8")
+
+
+def test_the_drawing_of_hearth_has_colours_of_the_palette_alone() -> None:
+    text = resource("icons", "hearth.svg").read_text("utf-8")
+    ours = {value for tokens in (LIGHT, DARK) for value in dataclasses.asdict(tokens).values()}
+    colours = set(re.findall(r'"(#[^"]*)"', text))
+    assert len(colours) >= 3
+    assert colours <= ours
+
+
+def test_the_icon_of_the_window_is_drawn_at_each_size_and_can_be_made_out() -> None:
+    shown = icons.app_icon()
+    assert [size.width() for size in shown.availableSizes()] == list(icons.APP_ICON_PX)
+    for size_px in icons.APP_ICON_PX:
+        image = shown.pixmap(size_px, size_px).toImage()
+        assert image.pixelColor(0, 0).alpha() < 128, "the corners are round"
+        stone = image.pixelColor(1, size_px // 2).name()
+        ember = image.pixelColor(size_px // 2, size_px * 11 // 16).name()
+        dark = image.pixelColor(size_px // 2, size_px * 3 // 16).name()
+        assert contrast(ember, dark) > 7
+        assert contrast(ember, stone) > 4
+        assert contrast(stone, dark) > 1.5
