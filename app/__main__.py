@@ -23,6 +23,11 @@ def main(argv: list[str] | None = None) -> int:
         from app.foundation.child_side import serve
 
         return serve(CHILDREN[words[1]]) if len(words) == 2 and words[1] in CHILDREN else 2
+    from app.foundation.launcher import launch
+
+    code = launch(words)
+    if code is not None:
+        return code
     try:
         from app.bootstrap import start
 

@@ -92,6 +92,20 @@ def open_profile(root: str | Path | None = None) -> Profile:
     return profile
 
 
+def program_folder() -> Path:
+    """Where newer versions of the program and of its runtime are kept, beside the one that was
+    installed; one for all profiles of this user. Asks nothing but the environment."""
+    if sys.platform == "win32":
+        local = os.environ.get("LOCALAPPDATA")
+        above = Path(local) if local else Path.home() / "AppData" / "Local"
+    elif sys.platform == "darwin":
+        above = Path.home() / "Library" / "Application Support"
+    else:
+        named = os.environ.get("XDG_DATA_HOME", "").strip()
+        above = Path(named) if named else Path.home() / ".local" / "share"
+    return above / "hearth-program"
+
+
 def person_path(text: str | Path) -> Path:
     """A path as a person typed it: `~` is home, and stays what it is where nobody's home is."""
     try:

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from app.foundation.errors import CatalogueInvalid, NetworkError, NotPossibleHere
+from app.foundation.errors import CatalogueInvalid, NotPossibleHere
 from app.foundation.paths import Profile, storage_error
-from app.models import minisign
 from app.models.catalog import (
     Catalogue,
     catalogue,
@@ -24,13 +23,17 @@ from app.models.catalog import (
     load,
 )
 from app.models.catalogue_file import MOST_FILE_BYTES, catalogue_of
-from app.models.sources import CATALOGUE, UpdateSource
+from app.models.sources import CATALOGUE
 from app.network.client import Client
-from app.network.policy import host_of
+from app.network.signed import Errand, NotSigned, SignedSource
+from app.network.signed import fetch as fetch_signed
 from app.settings.file import write_atomically
 
-PURPOSE: Final = "catalogue of models"
-_DEADLINE_S: Final = 120.0
+_ERRAND: Final = Errand(
+    "catalogue of models",
+    "The catalogue could not be fetched.",
+    "Try again later; the catalogue you have goes on working.",
+)
 _SOURCE: Final = "The catalogue that came"
 
 
@@ -58,7 +61,7 @@ class CatalogueUpdates:
     """One profile's. Thread-safe: one thing is done at a time."""
 
     def __init__(
-        self, profile: Profile, client: Callable[[], Client], source: UpdateSource = CATALOGUE
+        self, profile: Profile, client: Callable[[], Client], source: SignedSource = CATALOGUE
     ) -> None:
         self._profile = profile
         self._client = client
@@ -84,11 +87,9 @@ class CatalogueUpdates:
                 "This build of Hearth names no place to fetch a catalogue of models from.",
                 "A newer Hearth brings a newer catalogue; your own models.toml is used as well.",
             )
-        signature = self._got(".minisig", minisign.MOST_SIGNATURE_BYTES)
-        text = self._got("", MOST_FILE_BYTES)
         try:
-            minisign.check(self._source.public_key, signature, text)
-        except ValueError as error:
+            text = fetch_signed(self._client(), self._source, _ERRAND, MOST_FILE_BYTES)
+        except NotSigned as error:
             raise _refused(
                 "The catalogue that came is not signed by those who make Hearth.", str(error)
             ) from None
@@ -142,21 +143,6 @@ class CatalogueUpdates:
     def _files(self) -> tuple[Path, Path]:
         current = fetched_file(self._profile)
         return current, current.with_name("before.toml")
-
-    def _got(self, suffix: str, most_bytes: int) -> bytes:
-        head, body = self._client().get(
-            self._source.address + suffix,
-            purpose=PURPOSE,
-            most_bytes=most_bytes,
-            deadline_s=_DEADLINE_S,
-        )
-        if head.status != 200:
-            raise NetworkError(
-                "The catalogue could not be fetched.",
-                f"{host_of(head.url)} answered with status {head.status}.",
-                "Try again later; the catalogue you have goes on working.",
-            )
-        return body
 
 
 def _refused(title: str, detail: str) -> CatalogueInvalid:

@@ -10,13 +10,13 @@ import contextlib
 import datetime as dt
 import json
 import logging
-import os
 import shutil
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
 
+from app.foundation.atomic import write_atomically as write_atomically
 from app.foundation.errors import HearthError, InvalidInput, StorageError
 from app.foundation.paths import storage_error
 from app.settings.migrations import MIGRATIONS, Migration, Values, migrated
@@ -236,27 +236,3 @@ def _unused(path: Path) -> Path:
         number += 1
         candidate = path.with_name(f"{path.stem}-{number}{path.suffix}")
     return candidate
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Replace `path` by `content`, mode 0600: after a crash or power cut it is old or new, whole.
-
-    Raises OSError and leaves `path` as it was.
-    """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise
-    if os.name == "posix":
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 from pathlib import Path
+
+from app.foundation.locks import lock
 
 
 class Claim:
@@ -24,7 +25,7 @@ class Claim:
         for _ in range(8):
             flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
             descriptor = os.open(path, flags, 0o600)
-            if not _locked(descriptor):
+            if not lock(descriptor):
                 os.close(descriptor)
                 return None
             with contextlib.suppress(OSError):
@@ -46,22 +47,3 @@ class Claim:
         if remove and os.name != "posix":
             with contextlib.suppress(OSError):
                 self._path.unlink()
-
-
-def _locked(descriptor: int) -> bool:
-    """Also True where the file system knows no locks: the check of the whole file stands behind
-    this one."""
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):
-        return False
-    except OSError:
-        return os.name == "posix"
-    return True

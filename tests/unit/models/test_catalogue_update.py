@@ -19,10 +19,11 @@ from app.foundation.errors import (
 from app.foundation.paths import Profile, resource
 from app.models.catalog import catalogue, fetched_file, load, own_file
 from app.models.catalogue_update import CatalogueUpdates, Update
-from app.models.sources import CATALOGUE, UpdateSource
+from app.models.sources import CATALOGUE
 from app.network.client import Client
 from app.network.connections import Connections
 from app.network.policy import Policy
+from app.network.signed import SignedSource
 from tests.fixtures.far_end import FarEnd, compressed, cut, endless, far_end, page, redirect
 from tests.fixtures.signing import Signer
 
@@ -52,9 +53,9 @@ class Place:
         connections = Connections(self.profile.connections)
         self.client = Client(Policy(lambda: False, ("127.0.0.1",)), connections)
         self.connections = connections
-        self.updates = self.with_source(UpdateSource(far.url + PATH, self.signer.public_key))
+        self.updates = self.with_source(SignedSource(far.url + PATH, self.signer.public_key))
 
-    def with_source(self, source: UpdateSource) -> CatalogueUpdates:
+    def with_source(self, source: SignedSource) -> CatalogueUpdates:
         return CatalogueUpdates(self.profile, lambda: self.client, source)
 
     def offer(self, content: bytes, signer: Signer | None = None) -> None:
@@ -88,13 +89,13 @@ def test_this_build_asks_nobody(place: Place) -> None:
     assert not CATALOGUE.address
     assert not CATALOGUE.public_key
     assert CATALOGUE.hosts == ()
-    assert UpdateSource("https://models.invalid/c.toml", "RWQ").hosts == ("models.invalid",)
+    assert SignedSource("https://models.invalid/c.toml", "RWQ").hosts == ("models.invalid",)
     place.updates = CatalogueUpdates(place.profile, lambda: place.client)
     assert not place.updates.state().is_configured
     error = place.refused(NotPossibleHere)
     assert error.title == "No update source is configured."
     assert place.far.asked == []
-    for half in (UpdateSource(address=place.far.url), UpdateSource(public_key="RWQ")):
+    for half in (SignedSource(address=place.far.url), SignedSource(public_key="RWQ")):
         place.updates = place.with_source(half)
         place.refused(NotPossibleHere)
 

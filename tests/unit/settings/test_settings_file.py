@@ -298,13 +298,13 @@ def test_a_full_disk_fails_the_future_keeps_the_file_and_the_value(
     def full(handle: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(file_module.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(StorageFull):
         found.set(TEXT_SIZE, 110).result(DEADLINE_S)
     assert found.get(TEXT_SIZE) == 110
     assert stored(path) == {"appearance.theme": "dark"}
     assert [entry.name for entry in path.parent.iterdir()] == ["settings.json"]
-    monkeypatch.setattr(file_module.os, "fsync", real)
+    monkeypatch.setattr(os, "fsync", real)
     found.set(KEEP_DELETED_DAYS, 7).result(DEADLINE_S)
     assert stored(path)["appearance.text_size"] == 110
 

@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from app.models.minisign import check
+from app.foundation.minisign import check
 from tests.fixtures.signing import Signer
 
 #: From the documentation of a public implementation; made with the program itself.
