@@ -182,16 +182,15 @@ def library(profile: Profile, settings: SettingsFile, tiny_models: Path) -> Libr
     return Library(profile, settings, folder, use_folder)
 
 
-def test_the_models_move_to_another_folder(
+@pytest.fixture
+def folder_row(
     qtbot: QtBot,
     library: Library,
     profile: Profile,
     settings: SettingsFile,
     bridge: Bridge,
     notify: Notifier,
-    tmp_path: Path,
-    settled: Settled,
-) -> None:
+) -> Iterator[ModelsFolderRow]:
     def folder() -> Path:
         named = settings.get(schema.DOWNLOADS_FOLDER)
         return Path(named) if named else profile.models
@@ -201,6 +200,19 @@ def test_the_models_move_to_another_folder(
     row.resize(640, 120)
     row.show()
     notify.attach(row)
+    yield row
+    if notify.toast is not None:
+        notify.toast.dismiss()
+
+
+def test_the_models_move_to_another_folder(
+    folder_row: ModelsFolderRow,
+    profile: Profile,
+    notify: Notifier,
+    tmp_path: Path,
+    settled: Settled,
+) -> None:
+    row = folder_row
     settled(lambda: row.place.whole == str(profile.models))
     settled(lambda: "of models" in row.use.text())
     new = tmp_path / "other disk"
@@ -213,28 +225,16 @@ def test_the_models_move_to_another_folder(
     assert not list(profile.models.rglob("tiny.gguf"))
     settled(row.move_button.isVisible)
     settled(lambda: notify.toast is not None and notify.toast.isVisible())
-    assert notify.toast is not None
-    notify.toast.dismiss()
 
 
 def test_a_folder_that_will_not_do_is_said(
-    qtbot: QtBot,
-    library: Library,
-    profile: Profile,
-    bridge: Bridge,
-    notify: Notifier,
-    settled: Settled,
+    folder_row: ModelsFolderRow, profile: Profile, notify: Notifier, settled: Settled
 ) -> None:
-    row = ModelsFolderRow(lambda: library, lambda: profile.models, bridge, notify)
-    qtbot.addWidget(row)
-    row.show()
-    notify.attach(row)
-    row.move_to(str(profile.models))
+    folder_row.move_to(str(profile.models))
     settled(lambda: notify.toast is not None and notify.toast.isVisible())
     assert notify.toast is not None
     assert "already" in notify.toast.title.text()
-    settled(row.move_button.isVisible)
-    notify.toast.dismiss()
+    settled(folder_row.move_button.isVisible)
 
 
 def test_a_start_that_is_offline_shows_the_switch_on_and_held(

@@ -16,6 +16,7 @@ from PySide6.QtCore import QElapsedTimer, QObject, QTimer, Signal
 
 from app.gui.aside import InTurn
 from app.gui.bridge import Bridge
+from app.gui.downloads.leaving import Leaving
 from app.models.wanted import ENDED, Progress, Wanted
 
 REFRESH_MS = 250
@@ -75,8 +76,7 @@ class DownloadsModel(QObject):
         self._unlisten: Callable[[], None] | None = None
         self._known: dict[str, Progress] = {}
         self._asked: dict[str, Progress] = {}
-        self._leaving: dict[str, Progress] = {}
-        self._leave_timers: dict[str, QTimer] = {}
+        self.leaving = Leaving(self._leave, self)
         self._is_open = self._is_closed = self._is_asking = self._is_stale = False
         self._has_looked = False
         self.undo_ms = UNDO_MS
@@ -106,10 +106,10 @@ class DownloadsModel(QObject):
 
     def close(self) -> None:
         """Hear nothing more; what was cancelled can no longer be brought back."""
-        gone = [self._leave(key) for key in tuple(self._leave_timers)]
+        gone = self.leaving.end_now()
         self._is_closed = True
         self._timer.stop()
-        wait(gone, timeout=_CLOSE_S)
+        wait([each for each in gone if isinstance(each, Future)], timeout=_CLOSE_S)
         if self._unlisten is not None:
             self._unlisten()
             self._unlisten = None
@@ -117,7 +117,7 @@ class DownloadsModel(QObject):
     def states(self) -> tuple[Progress, ...]:
         """Every download in the list, in the order it was asked for."""
         listed = {**self._known, **self._asked}
-        return tuple(each for key, each in listed.items() if key not in self._leaving)
+        return tuple(each for key, each in listed.items() if not self.leaving.hides(key))
 
     def of(self, wanted: Wanted) -> Progress | None:
         """How far this one has come; None if it is not in the list."""
@@ -125,23 +125,19 @@ class DownloadsModel(QObject):
 
     def at(self, key: str) -> Progress | None:
         """The same by its key."""
-        if key in self._leaving:
+        if self.leaving.hides(key):
             return None
         return self._asked.get(key) or self._known.get(key)
-
-    def leaving(self, key: str) -> Progress | None:
-        """What was cancelled and can still be brought back, as it was then."""
-        return self._leaving.get(key) if key in self._leave_timers else None
 
     def add(self, wanted: Wanted) -> None:
         """Download this; shown as waiting at once."""
         if self._build is None:
             return
         self.open()
-        if self.leaving(wanted.key) is not None:
+        if self.leaving.at(wanted.key) is not None:
             self.undo(wanted.key)
             return
-        self._leaving.pop(wanted.key, None)
+        self.leaving.forget(wanted.key)
         at = self.of(wanted)
         if at is None or at.state in ENDED:
             self._asked[wanted.key] = Progress(
@@ -171,11 +167,7 @@ class DownloadsModel(QObject):
         at = self.at(key)
         if at is None:
             return
-        self._leaving[key] = at
-        timer = self._leave_timers[key] = QTimer(self)
-        timer.setSingleShot(True)
-        timer.timeout.connect(partial(self._leave, key))
-        timer.start(self.undo_ms)
+        self.leaving.begin(at, self.undo_ms)
         if at.state not in ENDED:
             self._do(lambda downloader: downloader.pause(key), key)
         self._say(key)
@@ -183,12 +175,9 @@ class DownloadsModel(QObject):
 
     def undo(self, key: str) -> None:
         """Bring back what was cancelled, as it was."""
-        timer = self._leave_timers.pop(key, None)
-        if timer is None:
+        before = self.leaving.take_back(key)
+        if before is None:
             return
-        timer.stop()
-        timer.deleteLater()
-        before = self._leaving.pop(key)
         self._say(key)
         if before.state not in (*ENDED, "paused"):
             self.resume(key)
@@ -203,9 +192,6 @@ class DownloadsModel(QObject):
             self._do(lambda downloader: downloader.try_now(), "")
 
     def _leave(self, key: str) -> Future[object]:
-        timer = self._leave_timers.pop(key)
-        timer.stop()
-        timer.deleteLater()
         self._say(key)
         return self._do(lambda downloader: downloader.cancel(key), key)
 
@@ -231,15 +217,13 @@ class DownloadsModel(QObject):
 
     def _acted(self, key: str, states: tuple[Progress, ...] | None) -> None:
         self._asked.pop(key, None)
-        if key not in self._leave_timers:
-            self._leaving.pop(key, None)
+        self.leaving.forget(key)
         if states is not None:
             self._take(states)
 
     def _not_acted(self, key: str, error: BaseException) -> None:
         self._asked.pop(key, None)
-        if key not in self._leave_timers:
-            self._leaving.pop(key, None)
+        self.leaving.forget(key)
         self._say(key)
         self._on_error(error)
 

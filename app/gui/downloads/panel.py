@@ -150,7 +150,7 @@ class DownloadsPanel(QFrame):
     def _changed(self, key: str) -> None:
         progress = self._model.at(key)
         row = self.rows.get(key)
-        gone = self._model.leaving(key)
+        gone = self._model.leaving.at(key)
         if progress is None and gone is None:
             if row is not None:
                 del self.rows[key]

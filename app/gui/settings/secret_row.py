@@ -124,9 +124,9 @@ class SecretRow(QWidget):
             words = self._words.none
         else:
             why = found.state.partition(": ")[2]
-            words = translate("Secrets", "It cannot be kept on this computer. {why}").format(
-                why=why
-            )
+            words = translate(
+                "Secrets", "It would be kept until you close Hearth, and not longer. {why}"
+            ).format(why=why)
             if found.is_kept:
                 words = translate(
                     "Secrets", "One is kept until you close Hearth, and not longer. {why}"

@@ -73,7 +73,7 @@ def test_what_is_cancelled_is_gone_at_once_and_can_be_brought_back(
     model.cancel(wanted.key)
     assert model.of(wanted) is None
     assert model.states() == ()
-    left = model.leaving(wanted.key)
+    left = model.leaving.at(wanted.key)
     assert left is not None
     assert partials(profile)
     model.undo(wanted.key)
@@ -89,7 +89,7 @@ def test_after_a_while_nothing_is_left_of_what_was_cancelled(
     model.add(wanted)
     settled(lambda: bool(partials(profile)))
     model.cancel(wanted.key)
-    settled(lambda: model.leaving(wanted.key) is None)
+    settled(lambda: model.leaving.at(wanted.key) is None)
     settled(lambda: not partials(profile))
     assert model.states() == ()
     model.undo(wanted.key)  # too late, and nothing happens
