@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from app import __version__
+from app.cli.opening import with_file
 from app.cli.output import FAILED, INTERRUPTED, WRONG_USE, Output, silence_broken_pipe
 from app.cli.services import CliServices
 from app.foundation.errors import HearthError, InvalidInput
@@ -32,7 +33,7 @@ class _Parser(argparse.ArgumentParser):
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
     """The command and its options; `command` is None for the window. Raises InvalidInput."""
-    return _parser(words).parse_args(list(words))
+    return _parser(words).parse_args(with_file(words))
 
 
 def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
