@@ -36,6 +36,11 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     return _parser(words).parse_args(with_file(words))
 
 
+def whole_parser() -> argparse.ArgumentParser:
+    """Every command with all its words, for who describes them."""
+    return _parser(["--help"])
+
+
 def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     parser = _Parser(
         prog="hearth",
@@ -44,7 +49,10 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"Hearth {__version__}")
     parser.add_argument("--profile", metavar="DIR", help="use another profile folder")
     parser.add_argument("--verbose", action="store_true", help="show the log on standard error")
-    parser.add_argument("--open", metavar="FILE", help="open the window with this model file")
+    # A desktop's menu says it without a file where none was double-clicked.
+    parser.add_argument(
+        "--open", metavar="FILE", nargs="?", help="open the window with this model file"
+    )
     parser.add_argument(
         "--safe-mode", action="store_true", help="processor only, load no model by itself"
     )

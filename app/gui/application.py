@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING, cast
 
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
-from PySide6.QtGui import QGuiApplication, QSessionManager
+from PySide6.QtGui import QFileOpenEvent, QGuiApplication, QSessionManager
 from PySide6.QtWidgets import QApplication, QWidget
 
 from app.foundation.errors import HearthError, NoDisplay
@@ -51,6 +51,33 @@ def require_display() -> None:
     )
 
 
+class Application(QApplication):
+    """`file_asked(path)`: macOS asks so for a file that was double-clicked or dropped on the dock,
+    before the window is there too; `take_files` says that from now on somebody listens.
+    """
+
+    file_asked = Signal(str)
+
+    def __init__(self, words: list[str]) -> None:
+        super().__init__(words)
+        self._waiting: list[str] | None = []
+
+    def event(self, event: QEvent) -> bool:
+        if not isinstance(event, QFileOpenEvent) or not event.file():
+            return super().event(event)
+        if self._waiting is None:
+            self.file_asked.emit(event.file())
+        else:
+            self._waiting.append(event.file())
+        return True
+
+    def take_files(self) -> None:
+        """Tell what has come already, and from now on what comes."""
+        waiting, self._waiting = self._waiting, None
+        for path in waiting or ():
+            self.file_asked.emit(path)
+
+
 def application() -> QApplication:
     """The one QApplication, made on first use. Raises NoDisplay."""
     existing = QApplication.instance()
@@ -60,10 +87,11 @@ def application() -> QApplication:
     QGuiApplication.setHighDpiScaleFactorRoundingPolicy(
         Qt.HighDpiScaleFactorRoundingPolicy.PassThrough
     )
-    app = QApplication(sys.argv[:1])
+    app = Application(sys.argv[:1])
     app.setApplicationName("hearth")
     app.setApplicationDisplayName("Hearth")
-    app.setDesktopFileName("hearth")
+    # Inside a Flatpak the desktop entry has the Flatpak's name.
+    app.setDesktopFileName(os.environ.get("FLATPAK_ID", "hearth"))
     app.setQuitOnLastWindowClosed(False)
     return app
 
@@ -189,6 +217,9 @@ class Session(QObject):
         self._collecting.settle()
         if self._services.open_model:
             self.window.open_model(self._services.open_model)
+        if isinstance(self._app, Application):
+            self._app.file_asked.connect(self.raised)
+            self._app.take_files()
 
     def _listen(self) -> None:
         """Hear of later starts. After the model was asked for, which takes longer: a start that

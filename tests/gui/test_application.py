@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QTimer
+from PySide6.QtGui import QFileOpenEvent
 from PySide6.QtWidgets import QApplication
 from pytestqt.plugin import QtBot
 
 from app.foundation.errors import DatabaseDamaged, NoDisplay
 from app.gui import application, theme, window_state
-from app.gui.application import STATE_FILE, Session, require_display, run
+from app.gui.application import STATE_FILE, Application, Session, require_display, run
 from app.gui.collecting import Collecting
 from app.gui.instance import claim
 from app.gui.services import CloseStep, GuiServices
@@ -148,6 +149,21 @@ def test_another_start_opens_its_model_here(
     assert session.window.isVisible()
     session.raised("")
     assert opened == [str(tmp_path / "m.gguf")]
+
+
+def test_files_that_macos_asks_for_are_opened_also_those_before_the_window(
+    session: Session, qapp: QApplication, monkeypatch: pytest.MonkeyPatch, settled: Settled
+) -> None:
+    assert isinstance(qapp, Application)
+    monkeypatch.setattr(qapp, "_waiting", [])
+    opened: list[str] = []
+    monkeypatch.setattr(session.window, "open_model", opened.append)
+    qapp.sendEvent(qapp, QFileOpenEvent("/before.gguf"))
+    assert opened == []
+    session.open()
+    settled(lambda: opened == ["/before.gguf"])
+    qapp.sendEvent(qapp, QFileOpenEvent("/later.gguf"))
+    assert opened == ["/before.gguf", "/later.gguf"]
 
 
 def test_a_model_named_at_the_start_is_opened(

@@ -44,6 +44,12 @@ def test_no_command_is_the_window() -> None:
     assert opened.verbose
 
 
+def test_a_menu_that_opens_no_file_opens_the_window() -> None:
+    command = cli.parse(["--open"])
+    assert (command.command, command.open) == (None, None)
+    assert cli.parse(["--open", "m.gguf"]).open == "m.gguf"
+
+
 @pytest.mark.parametrize(
     ("words", "is_offline"),
     [
