@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeAlias
 
 from PySide6.QtCore import QTimer, Signal
@@ -17,8 +18,10 @@ from app.gui import theme
 from app.gui.widgets.buttons import TextButton
 
 Maker: TypeAlias = Callable[[], QWidget]
-FIRST = 12
-STEP = 12
+FIRST = 8
+STEP = 4
+"""So few at a time that nobody notices while scrolling: a row takes some milliseconds to make."""
+PRESSED = 12
 
 
 class Feed(QFrame):
@@ -35,7 +38,7 @@ class Feed(QFrame):
         self._wanted: list[int] = []
         self._n_shown = FIRST
         self._more = _More()
-        self._more.clicked.connect(self.show_more)
+        self._more.clicked.connect(partial(self.show_more, PRESSED))
         self._more.seen.connect(self.show_more)
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(
@@ -66,10 +69,16 @@ class Feed(QFrame):
         self._place()
         return len(self._wanted)
 
-    def show_more(self) -> None:
+    def show_more(self, n_rows: int = STEP) -> None:
         """Make the next few rows."""
-        self._n_shown += STEP
+        self._n_shown += n_rows
         self._place()
+
+    def show_up_to(self, at: int) -> None:
+        """Make the rows up to this place, if they are not there yet."""
+        if at >= self._n_shown:
+            self._n_shown = at + 1
+            self._place()
 
     def _place(self) -> None:
         shown = self._wanted[: self._n_shown]

@@ -62,6 +62,7 @@ class FilesCard(Feed):
         had_focus = self.isAncestorOf(self.window().focusWidget() or self)
         self._lines, self._recommended, self.at = tuple(lines), recommended, at
         self.show_rows([self._maker(place) for place in range(len(lines))])
+        self.show_up_to(at + 1)
         if had_focus and at in self.rows:
             self.rows[at].setFocus(Qt.FocusReason.OtherFocusReason)
 
@@ -73,6 +74,7 @@ class FilesCard(Feed):
 
     def _stepped(self, step: int) -> None:
         to = self.at + step
+        self.show_up_to(to + 1)
         if to in self.rows:
             self.rows[to].setFocus(Qt.FocusReason.TabFocusReason)
             self._chosen(to)

@@ -240,3 +240,5 @@ def test_hundreds_of_files_make_few_rows(
     assert view.info is not None
     assert len(view.info.groups) == 400
     assert len(view.files.made) < 60
+    recommended = view.weighed.at if view.weighed is not None else 0
+    assert view.files.rows[recommended].isChecked()

@@ -11,11 +11,12 @@ from PySide6.QtWidgets import QAbstractButton, QLineEdit, QScrollArea, QSlider, 
 from pytestqt.plugin import QtBot
 
 from app.gui import theme
-from app.gui.models.feed import FIRST, STEP
+from app.gui.models.feed import FIRST, PRESSED, STEP
 from app.gui.models.memory_bar import MemoryBar
 from app.gui.models.page import HERE, HUB, SUITED, ModelsPage
 from app.gui.models.subjects import Broken
 from app.gui.notify import Notifier
+from app.gui.widgets.buttons import TextButton
 from app.hardware.profile import MachineProfile
 from app.inference.planning import Planning
 from app.settings.file import SettingsFile
@@ -97,6 +98,14 @@ def test_a_long_list_makes_its_rows_as_they_are_seen(filled: ModelsPage, settled
 
     settled(at_the_end)
     assert [row.outlook for row in filled.listing.rows] == list(filled.listing.suited.others)
+
+
+def test_what_is_below_can_be_asked_for_by_keyboard(filled: ModelsPage, qtbot: QtBot) -> None:
+    feed = filled.listing.feed
+    before = len(feed.made)
+    more = next(b for b in feed.findChildren(TextButton) if b.text().startswith("Show "))
+    qtbot.keyClick(more, Qt.Key.Key_Return)
+    assert len(feed.made) >= before + PRESSED
 
 
 def test_a_recommended_model_opens_by_keyboard_and_escape_leads_back(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
 
+from app.foundation.errors import AccessNeeded
 from app.foundation.units import bytes_text
 from app.gui import theme
 from app.gui.downloads.model import DownloadsModel
@@ -80,10 +81,15 @@ class Head(QFrame):
             self.badge.show()
             self.offer.hide()
             self.sentence.setText(why)
-        else:
-            self.sentence.setText(
-                self.tr("How it would run here could not be found out: {why}").format(why=why)
-            )
+            return
+        self.sentence.setText(
+            self.tr("How it would run here could not be found out: {why}").format(why=why)
+        )
+        if isinstance(error, AccessNeeded):
+            # The one thing to do is said above; a download would be refused as well.
+            self.offer.hide()
+            self.anyway.show_model(weighed.info.wanted(weighed.info.groups[at]), choice)
+            self.anyway.show()
 
     def show_outlook(self, outlook: Outlook, choice: str) -> None:
         """How the marked file runs here."""

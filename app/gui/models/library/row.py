@@ -47,9 +47,18 @@ class KeptRow(QWidget):
         self.badge.hide()
         self.chat = TextButton(self.tr("Chat"), "quiet")
         self.more: IconButton | None = None
-        self.strip = Strip()
+        self._strip: Strip | None = None
+        self._column = QVBoxLayout(self)
         self._arrange()
         self._show_kept()
+
+    @property
+    def strip(self) -> Strip:
+        """The line under it; made when there is something to say."""
+        if self._strip is None:
+            self._strip = Strip()
+            self._column.addWidget(self._strip)
+        return self._strip
 
     def show_outlook(self, found: Outlook | Broken) -> None:
         """How it runs here, or why it cannot; known a moment after the row."""
@@ -92,11 +101,9 @@ class KeptRow(QWidget):
             row.side.addWidget(self.more)
         else:
             row.side.addSpacing(_MORE_PX)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(row)
-        column.addWidget(self.strip)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(0)
+        self._column.addWidget(row)
 
     def _show_kept(self) -> None:
         kept = self.item.kept
