@@ -137,12 +137,15 @@ def with_origins(memory: Memory, found: Iterable[tuple[Path, Origin]]) -> Memory
     return replace(memory, origins=origins)
 
 
-def moved(memory: Memory, old: Path, new: Path) -> Memory:
-    """With every path below `old` now below `new`."""
+def moved(
+    memory: Memory, old: Path, new: Path, stays: Callable[[Path], bool] = lambda path: False
+) -> Memory:
+    """With every path below `old` now below `new`, but for those that stay."""
 
     def at(path: str) -> str:
         place = Path(path)
-        return str(new / place.relative_to(old)) if place.is_relative_to(old) else path
+        is_moved = place.is_relative_to(old) and not stays(place)
+        return str(new / place.relative_to(old)) if is_moved else path
 
     known = {
         key: replace(

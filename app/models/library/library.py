@@ -6,6 +6,7 @@ Nothing of another program is ever written, moved or deleted.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -28,7 +29,13 @@ from app.models.library.patience import Patience
 from app.models.library.recalled import gone_of, present_of
 from app.models.library.scan import Look, Place, Seen, look_at, places_of_hearth, places_of_others
 from app.models.library.verifying import checked_now
-from app.models.library.whole import Progress, Steps, Stopped, file_error, free_bytes
+from app.models.library.whole import (
+    Progress,
+    Steps,
+    Stopped,
+    file_error,
+    free_bytes,
+)
 from app.models.wanted import Wanted
 from app.protocol.model_ref import BUILT_IN
 from app.settings.file import SettingsFile
@@ -181,10 +188,12 @@ class Library:
         """
         with self._copying, self._turn:
             kept = self.get(model_id)
-            removing.check_ours(kept)
+            theirs = self._theirs()
+            removing.check_ours(kept, theirs)
             shared = [
                 path for other in self.shelf().models if other.id != kept.id for path in other.files
             ]
+            shared += [path for path in kept.files if theirs(path)]
             gone = removing.remove_files(kept, shared, self._folder())
             self._index.try_change(lambda memory: index.without(memory, kept, gone, hide=False))
             self.look()
@@ -238,11 +247,13 @@ class Library:
     ) -> bool:
         """Move Hearth's own models to another folder; False when cancelled. See `moving`.
 
+        What another program keeps in the same folder stays, and so does what is no model.
         Raises InvalidInput, StorageError and kin; then, and when the program ends meanwhile, the
         old folder is still in use and whole.
         """
         with self._copying:
             old = self._folder()
+            theirs = self._theirs()
             try:
                 with self._hold("Hearth's models are being moved."):
                     self._moving.move(
@@ -250,6 +261,7 @@ class Library:
                         to,
                         lambda new: self._switch(old, new),
                         lambda total: Steps(total, cancellation, progress),
+                        theirs,
                     )
             except Stopped:
                 return False
@@ -317,16 +329,26 @@ class Library:
         shelf = self.shelf()
         self._show(replace(shelf, models=tuple(m for m in shelf.models if m.id != kept.id)))
 
+    def _theirs(self) -> Callable[[Path], bool]:
+        """Asked whether or not these programs' models are to be shown."""
+        places = places_of_others(self._surroundings or here(), self._asking)
+        return removing.theirs((place.path for place in places), self._index.read().origins)
+
     def _switch(self, old: Path, new: Path) -> None:
         """Use the new folder, and have everything that names the old one follow."""
+
+        def stays(path: Path) -> bool:
+            is_new = os.path.lexists(new / path.relative_to(old))
+            return not is_new and os.path.lexists(path)
+
         self._use_folder(new)
-        self._index.try_change(lambda memory: index.moved(memory, old, new))
+        self._index.try_change(lambda memory: index.moved(memory, old, new, stays))
         in_use = Path(self._settings.get(MODEL_PATH))
-        if in_use.is_absolute() and in_use.is_relative_to(old):
+        if in_use.is_absolute() and in_use.is_relative_to(old) and not stays(in_use):
             self._settings.set(MODEL_PATH, str(new / in_use.relative_to(old)))
         for model in self._models:
             path = model.kept.path
-            if path.is_relative_to(old):
+            if path.is_relative_to(old) and not stays(path):
                 self._moved(path, new / path.relative_to(old))
 
 

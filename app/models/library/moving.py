@@ -1,5 +1,5 @@
-"""Moves Hearth's models folder: everything is in the new place, read again, before the setting is
-switched, and the setting is on disk before anything old is deleted.
+"""Moves Hearth's models: all of them are in the new folder, read again, before the setting is
+switched, and the setting is on disk before anything old is deleted. What is no model stays.
 
 A journal in the profile tells how far that came; ended at any point, all models are whole in the
 folder that the setting names. One process at a time; the caller's thread, never the window's.
@@ -19,6 +19,7 @@ from typing import Final, Literal
 
 from app.foundation.errors import InvalidInput, StorageError
 from app.models.download.claim import Claim
+from app.models.download.places import WORKSHOP
 from app.models.library.whole import (
     Steps,
     check_space,
@@ -88,8 +89,10 @@ class Moving:
         new: Path,
         switch: Callable[[Path], None],
         steps: Callable[[int], Steps],
+        stays: Callable[[Path], bool] = lambda path: False,
     ) -> None:
-        """Move everything in `old` to `new` and `switch` to it. One at a time, over all processes.
+        """Move the models in `old`, but for those that others need there (`stays`), and what is
+        still coming to `new`, and `switch` to it. One at a time, over all processes.
 
         Raises InvalidInput for a folder that will not do, StorageError and its kin, Stopped; the
         old folder is in use then, and whole.
@@ -97,7 +100,7 @@ class Moving:
         check_target(old, new)
         claim = self._claimed()
         try:
-            self._move(old, new, switch, steps)
+            self._move(old, new, _files(old, stays), switch, steps)
         finally:
             claim.release(remove=True)
 
@@ -119,19 +122,24 @@ class Moving:
         self,
         old: Path,
         new: Path,
+        files: list[_File],
         switch: Callable[[Path], None],
         steps: Callable[[int], Steps],
     ) -> None:
-        files = _files(old)
         self._write(Journal(str(old), str(new), "copying"))
         moving = steps(2 * sum(file.bytes for file in files))
         try:
             _make(new)
-            absent = [file for file in files if not _is_there(old, new, file, moving)]
+            links = _links(old, new, files)
+            absent = [file for file in files if not _is_there(old, new, file, links, moving)]
             if not _same_disk(old, new):
                 check_space(new, sum(file.bytes for file in absent))
             for file in absent:
-                _place(old / file.name, new / file.name, file, moving)
+                _place(old / file.name, new / file.name, links.get(file.name), file, moving)
+            for folder in {above for file in files for above in (new / file.name).parents}:
+                if folder.is_relative_to(new):
+                    synced(folder)
+            synced(new.parent)
         except OSError as error:
             raise file_error(error, new) from error
         done = Journal(str(old), str(new), "deleting", tuple(files))
@@ -152,9 +160,7 @@ class Moving:
             path = old / file.name
             folders.update(path.relative_to(old).parents)
             try:
-                status = path.lstat()
-                as_copied = (status.st_size, status.st_mtime_ns) == (file.bytes, file.mtime_ns)
-                if as_copied and os.path.lexists(new / file.name):
+                if _is_safe(path, new / file.name, file):
                     path.unlink()
             except FileNotFoundError:
                 continue
@@ -182,15 +188,45 @@ def check_target(old: Path, new: Path) -> None:
         raise InvalidInput(
             "That is not a folder.", f"{new} is not a whole path.", "Choose a folder."
         )
-    there, here = new.resolve(), old.resolve()
-    if there == here:
+    try:
+        there, here = new.resolve(), old.resolve()
+    except (OSError, RuntimeError) as error:
+        raise InvalidInput("That folder cannot be used.", f"{new}: {error}.") from error
+    if there == here or _are_one(there, here):
         raise InvalidInput("The models are in that folder already.", str(new))
-    if there.is_relative_to(here) or here.is_relative_to(there):
+    if any(_are_one(above, here) for above in there.parents) or any(
+        _are_one(above, there) for above in here.parents
+    ):
         raise InvalidInput(
             "The models cannot be moved there.",
             f"One of {old} and {new} lies inside the other.",
             "Choose a folder beside it.",
         )
+
+
+def _are_one(one: Path, other: Path) -> bool:
+    """Whether two paths are the same folder: also where capitals do not count, or by a mount."""
+    if one == other:
+        return True
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False
+
+
+def _is_safe(path: Path, target: Path, file: _File) -> bool:
+    """Whether a file is as it was copied, and its copy is there and is another one. Raises
+    OSError."""
+    status, copy = path.lstat(), target.lstat()
+    if (status.st_size, status.st_mtime_ns) != (file.bytes, file.mtime_ns):
+        return False
+    if stat.S_ISLNK(status.st_mode):
+        return stat.S_ISLNK(copy.st_mode) and not path.parent.samefile(target.parent)
+    if not stat.S_ISREG(copy.st_mode) or copy.st_size != file.bytes:
+        return False
+    # One file under two names may lose one of them; the same name seen twice may not.
+    is_one = os.path.samestat(status, copy)
+    return not is_one or (status.st_nlink > 1 and not path.parent.samefile(target.parent))
 
 
 def _make(new: Path) -> None:
@@ -199,9 +235,13 @@ def _make(new: Path) -> None:
         probe.write(b"\0" * 4096)
 
 
-def _files(old: Path) -> list[_File]:
+def _files(old: Path, stays: Callable[[Path], bool]) -> list[_File]:
+    """The models and what is still coming; whatever else is there is not ours to move."""
     found: list[_File] = []
     for path in _below(old):
+        is_coming = path.relative_to(old).parts[0] == WORKSHOP
+        if not is_coming and (path.suffix.lower() != ".gguf" or stays(path)):
+            continue
         status = path.lstat()
         found.append(_File(str(path.relative_to(old)), status.st_size, status.st_mtime_ns))
         if len(found) > _MOST_FILES:
@@ -229,7 +269,26 @@ def _below(folder: Path) -> Iterator[Path]:
             yield Path(entry.path)
 
 
-def _is_there(old: Path, new: Path, file: _File, steps: Steps) -> bool:
+def _links(old: Path, new: Path, files: list[_File]) -> dict[str, str]:
+    """Of each link what it is to say in the new folder, so that it leads to where it led."""
+    here = old.resolve()
+    names = {file.name for file in files}
+    found: dict[str, str] = {}
+    for file in files:
+        path = old / file.name
+        if not path.is_symlink():
+            continue
+        said = os.readlink(path)
+        target = Path(os.path.normpath(path.parent.resolve() / said))
+        inner = str(target.relative_to(here)) if target.is_relative_to(here) else ""
+        if inner not in names:
+            found[file.name] = str(target)
+        else:
+            found[file.name] = str(new / inner) if os.path.isabs(said) else said
+    return found
+
+
+def _is_there(old: Path, new: Path, file: _File, links: dict[str, str], steps: Steps) -> bool:
     """Whether the file is in the new folder already, from a move that was stopped.
 
     Looked at before anything is copied: nothing there is ever written over.
@@ -237,10 +296,9 @@ def _is_there(old: Path, new: Path, file: _File, steps: Steps) -> bool:
     source, target = old / file.name, new / file.name
     if not os.path.lexists(target):
         return False
-    if source.is_symlink() or target.is_symlink():
-        if not (source.is_symlink() and target.is_symlink()):
-            raise _taken(target)
-        if os.readlink(source) != os.readlink(target):
+    link = links.get(file.name)
+    if link is not None or target.is_symlink():
+        if not target.is_symlink() or os.readlink(target) != link:
             raise _taken(target)
         return True
     if os.path.samefile(source, target):
@@ -266,18 +324,17 @@ def _same_disk(old: Path, new: Path) -> bool:
     return not old.exists() or old.stat().st_dev == new.stat().st_dev
 
 
-def _place(source: Path, target: Path, file: _File, steps: Steps) -> None:
+def _place(source: Path, target: Path, link: str | None, file: _File, steps: Steps) -> None:
     """A second name for the file where the disk is the same, else a copy that was read again."""
     steps.add(0)
     target.parent.mkdir(parents=True, exist_ok=True)
     part_of(target).unlink(missing_ok=True)
-    if source.is_symlink():
-        os.symlink(os.readlink(source), target)
+    if link is not None:
+        os.symlink(link, target)
         return
     try:
         os.link(source, target)
     except OSError:
         copied(source, target, steps)
     else:
-        synced(target.parent)
         steps.add(2 * file.bytes)

@@ -5,11 +5,12 @@ touches what others own. On the caller's thread, never the window's.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Callable, Container, Iterable
 from pathlib import Path
 
 from app.foundation.errors import InvalidInput, StorageError
 from app.models.library.kept import Kept
+from app.models.library.whole import resolved
 
 
 def trash(path: Path) -> None:
@@ -19,16 +20,33 @@ def trash(path: Path) -> None:
     send2trash(str(path))
 
 
-def check_ours(kept: Kept) -> None:
+def theirs(places: Iterable[Path], origins: Container[str]) -> Callable[[Path], bool]:
+    """Whether a file is another program's: below one of its `places`, and not put there by
+    Hearth, which remembers the `origins` of what it puts anywhere."""
+    tops = [resolved(place) for place in places]
+
+    def are_theirs(path: Path) -> bool:
+        place = resolved(path.parent)
+        return str(path) not in origins and any(place.is_relative_to(top) for top in tops)
+
+    return are_theirs
+
+
+def check_ours(kept: Kept, theirs: Callable[[Path], bool]) -> None:
     """Raises InvalidInput for a model that somebody else keeps."""
-    if not kept.is_ours:
+    if not kept.is_ours or theirs(kept.path):
         raise InvalidInput(
             f"Hearth did not put {kept.name} there, so it does not remove it.",
-            f"It is kept by {kept.source_words}, at {kept.path}."
-            if kept.source not in ("folder", "opened")
-            else f"It is one of your files: {kept.path}.",
+            _keeper(kept),
             "Remove it there, or forget it here.",
         )
+
+
+def _keeper(kept: Kept) -> str:
+    if kept.source in ("folder", "opened"):
+        return f"It is one of your files: {kept.path}."
+    who = "another program" if kept.source == "hearth" else kept.source_words
+    return f"It is kept by {who}, at {kept.path}."
 
 
 def remove_files(kept: Kept, shared: Iterable[Path], folder: Path) -> tuple[Path, ...]:

@@ -23,6 +23,7 @@ Progress = Callable[[int, int], None]
 SPARE_BYTES: Final = 256 * MIB
 """What a copy leaves free: chats are to be saved as well."""
 _BLOCK_BYTES: Final = 4 * MIB
+_LONGEST_NAME_BYTES: Final = 255
 
 
 class Stopped(Exception):
@@ -93,7 +94,10 @@ def copied(source: Path, target: Path, steps: Steps) -> str:
 
 def part_of(target: Path) -> Path:
     """Where a copy is until it is whole; one that was killed leaves it behind."""
-    return target.with_name(f".{target.name}.part")
+    name = f".{target.name}.part"
+    if len(os.fsencode(name)) > _LONGEST_NAME_BYTES:
+        name = f".{hashlib.sha256(os.fsencode(target.name)).hexdigest()}.part"
+    return target.with_name(name)
 
 
 def _written(source: Path, part: Path, steps: Steps) -> str:
@@ -118,6 +122,14 @@ def synced(folder: Path) -> None:
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
+
+
+def resolved(path: Path) -> Path:
+    """Without links, as far as that can be told."""
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):
+        return path
 
 
 def check_space(folder: Path, n_bytes: int) -> None:
