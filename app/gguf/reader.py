@@ -6,7 +6,9 @@ error, not a fault. Knows the container only, not what its keys and tensors mean
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 import struct
 import sys
 from array import array
@@ -47,6 +49,7 @@ def read_header(path: str | Path) -> Header:
     """
     path = str(path)
     try:
+        _check_ordinary(path)
         with open(path, "rb") as file:
             file_bytes = file.seek(0, 2)
             file.seek(0)
@@ -65,6 +68,17 @@ def read_header(path: str | Path) -> Header:
             f"{path}: {error.strerror or error}.",
             "Check that the file is still there and that you may read it.",
         ) from error
+
+
+def _check_ordinary(path: str) -> None:
+    """A pipe would never answer, and a device never end. Raises ModelNotFound, OSError."""
+    mode = os.stat(path).st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise ModelNotFound(
+            "This is not a model file.",
+            f"{path} is no ordinary file, but a pipe, a socket or a device.",
+            "Choose a .gguf file.",
+        )
 
 
 def header_from(file: BinaryIO, path: str, file_bytes: int) -> Header:

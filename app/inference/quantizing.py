@@ -33,6 +33,7 @@ from app.gguf.header import Header
 from app.gguf.reader import read_header
 from app.gguf.split import read_model
 from app.gguf.types import FILE_TYPES, row_bytes
+from app.models.download.install import put
 from app.models.download.places import component, inside, workshop
 from app.models.download.space import (
     SPARE_BYTES,
@@ -183,19 +184,18 @@ class Quantizing:
         folder = self._folder()
         make_folder(folder, was_there=False)
         place = _place(folder, offer.name, target.quant)
-        if place.exists():
-            raise InvalidInput(
-                f"{place.name} is there already.", f"{place}.", "Remove or rename it first."
-            )
-        partial = workshop(folder, f"quantize-{uuid.uuid4().hex}.part")
+        if os.path.lexists(place):
+            raise _taken(place)
+        partial = inside(folder, workshop(folder, f"quantize-{uuid.uuid4().hex}.part"))
         try:
             _prepare(partial.parent, target.bytes)
             _run(offer, target, partial, cancellation, progress)
             _check(partial, header, target)
             sha256 = _settled(partial, cancellation, progress)
             n_bytes = partial.stat().st_size
-            place.parent.mkdir(parents=True, exist_ok=True)
-            partial.replace(place)
+            put([(partial, place)])
+        except FileExistsError:
+            raise _taken(place) from None
         except OSError as error:
             raise refusal(error, folder, wanted_bytes=target.bytes) from error
         finally:
@@ -204,6 +204,12 @@ class Quantizing:
         made = Made(place, source, offer.name, target.quant, n_bytes, sha256)
         self._record(made)
         return made
+
+
+def _taken(place: Path) -> InvalidInput:
+    return InvalidInput(
+        f"{place.name} is there already.", f"{place}.", "Remove or rename it first."
+    )
 
 
 def _read(source: Path) -> tuple[Header, ModelFacts]:

@@ -243,6 +243,32 @@ def test_what_is_there_is_never_written_over(
     assert files_in(folder) == [made.path]
 
 
+def test_what_came_there_meanwhile_is_not_written_over(
+    source: Path, quantizing: Quantizing, folder: Path
+) -> None:
+    made = quantizing.make(source, "Q8_0")
+    made.path.unlink()
+
+    def come(making: Making) -> None:
+        if making.stage == "checking":
+            made.path.write_bytes(b"a person's own")
+
+    error = refused(lambda: quantizing.make(source, "Q8_0", progress=come), InvalidInput)
+    assert made.path.name in error.title
+    assert made.path.read_bytes() == b"a person's own"
+    assert files_in(folder) == [made.path]
+
+
+def test_nothing_is_made_through_a_link_that_leads_out(
+    source: Path, quantizing: Quantizing, folder: Path, tmp_path: Path
+) -> None:
+    folder.mkdir()
+    (tmp_path / "outside").mkdir()
+    (folder / ".hearth").symlink_to(tmp_path / "outside")
+    refused(lambda: quantizing.make(source, "Q8_0"), StorageError)
+    assert files_in(tmp_path / "outside") == []
+
+
 @pytest.mark.parametrize("stage", ["making", "checking"])
 def test_stopping_leaves_nothing(
     stage: str, source: Path, quantizing: Quantizing, folder: Path

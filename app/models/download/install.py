@@ -84,12 +84,21 @@ def check_header(path: Path, name: str) -> None:
 def put(pairs: Sequence[tuple[Path, Path]]) -> None:
     """Move each first path to the second, the last pair first: a model is found by its first
     file, so none is found before it is whole. Raises FileExistsError, OSError."""
-    for folder in {target.parent for _, target in pairs}:
+    folders = {target.parent for _, target in pairs}
+    made = {above for folder in folders for above in _absent(folder)}
+    for folder in folders:
         folder.mkdir(parents=True, exist_ok=True)
+    for folder in made:
+        _keep_names(folder.parent)
     for source, target in reversed(pairs):
         _move(source, target)
-    for folder in {target.parent for _, target in pairs}:
+    for folder in folders:
         _keep_names(folder)
+
+
+def _absent(folder: Path) -> list[Path]:
+    """The folder and those above it, as far as they are still to be made."""
+    return [above for above in (folder, *folder.parents) if not above.exists()]
 
 
 def _move(source: Path, target: Path) -> None:

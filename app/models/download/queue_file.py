@@ -102,6 +102,8 @@ def left_behind(folder: Path) -> list[Entry]:
     """What lies half done in a models folder, as its notes say; all of it paused."""
     found = []
     for path in sorted(folder.glob(f"{WORKSHOP}/*/{NOTE}"))[:MOST_LEFT]:
+        if not path.is_file():
+            continue  # a pipe of that name would never answer
         try:
             with path.open("rb") as file:
                 item = json.loads(file.read(MOST_BYTES))

@@ -10,6 +10,7 @@ import errno
 import hashlib
 import os
 import shutil
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -57,6 +58,8 @@ def sha256_of(path: Path, steps: Steps) -> str:
     """The SHA-256 of a file. Raises OSError or Stopped."""
     digest = hashlib.sha256()
     steps.add(0)
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "it is no ordinary file", str(path))
     with path.open("rb") as file:
         while block := file.read(_BLOCK_BYTES):
             digest.update(block)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from app.foundation.errors import InvalidInput
+from app.foundation.errors import InvalidInput, ModelNotFound, StorageError
 from app.models.library import removing
 from app.models.library.moving import Moving
 from app.models.library.whole import Steps
@@ -93,7 +93,7 @@ def test_a_link_to_a_neighbour_goes_on_leading_there(desk: Desk) -> None:
 _TWO_NAMES = """
 import subprocess, sys
 from pathlib import Path
-from app.foundation.errors import InvalidInput
+from app.foundation.errors import InvalidInput, ModelNotFound, StorageError
 from app.models.library import removing
 from app.models.library.moving import Moving
 from app.models.library.whole import Steps
@@ -168,3 +168,17 @@ def test_capitals_alone_make_no_other_folder(tmp_path: Path) -> None:
         pytest.skip("capitals count here")
     with pytest.raises(InvalidInput):
         Moving(tmp_path / "move.json").move(old, tmp_path / "models", lambda _: None, Steps)
+
+
+def test_a_pipe_in_place_of_a_model_is_said_and_not_waited_for(desk: Desk) -> None:
+    path = placed(desk.tiny(), desk.folder / "o/r/m.gguf")
+    library = desk.library()
+    (kept,) = library.look().models
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(StorageError, match="ordinary"):
+        library.verify(kept.id)
+    for how in ("link", "copy"):
+        with pytest.raises(ModelNotFound, match="pipe"):
+            library.import_file(path, how)  # type: ignore[arg-type]
+    assert [one.state for one in library.look().models] == ["gone"]
