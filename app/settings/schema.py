@@ -268,7 +268,8 @@ LIBRARY_FOLDERS: Final = text(
     "",
     section="library",
     label="Other folders with models",
-    note="Folders in which to look for .gguf files as well, one a line.",
+    note="Folders in which to look for .gguf files as well.",
+    form="folders, one a line",
     multiline=True,
 )
 DOWNLOADS_FOLDER: Final = text(

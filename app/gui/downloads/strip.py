@@ -38,6 +38,8 @@ class DownloadsStrip(QPushButton):
         self.setProperty("kind", "row")
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setAutoDefault(False)
+        # The name stays: a screen reader would read each change of it.
+        self.setAccessibleName(self.tr("Downloads"))
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         set_tooltip(self, keys.native(keys.DOWNLOADS))
         self._arrange()
@@ -87,7 +89,7 @@ class DownloadsStrip(QPushButton):
         self.detail.set_whole(summary.detail)
         self.bar.setVisible(summary.mark in ("moving", "still"))
         self.bar.show_share(summary.share, moves=summary.mark == "moving")
-        self.setAccessibleName(_spoken(self, summary))
+        self.setAccessibleDescription(f"{summary.title}, {summary.detail}")
         if _MARKS[summary.mark] != self._marked:
             self._marked = _MARKS[summary.mark]
             self._draw_mark()
@@ -105,6 +107,7 @@ class DownloadsButton(IconButton):
 
     def __init__(self, model: DownloadsModel, parent: QWidget | None = None) -> None:
         super().__init__("download", "", parent=parent)
+        self.setAccessibleName(self.tr("Downloads"))
         self._model = model
         self._summary: Summary | None = None
         self.hide()
@@ -127,12 +130,8 @@ class DownloadsButton(IconButton):
         before, self._summary = self._summary, summary_of(self._model.states())
         self.setVisible(self._summary is not None)
         if self._summary is not None and self._summary != before:
-            icon = _MARKS[self._summary.mark][0]
-            self.set_face(icon, _spoken(self, self._summary), keys.native(keys.DOWNLOADS))
+            said = f"{self._summary.title}, {self._summary.detail}"
+            icons.bind(self, _MARKS[self._summary.mark][0])
+            self.setAccessibleDescription(said)
+            set_tooltip(self, f"{said} ({keys.native(keys.DOWNLOADS)})")
             self.update()
-
-
-def _spoken(widget: QWidget, summary: Summary) -> str:
-    return widget.tr("Downloads: {title}, {detail}").format(
-        title=summary.title, detail=summary.detail
-    )

@@ -58,9 +58,10 @@ class Telling(QObject):
 
     def _say_goes_on(self, n: int) -> None:
         title = self.tr("A model is still being downloaded.")
+        detail = self.tr("If you quit now, it goes on from here the next time you open Hearth.")
         if n > 1:
             title = self.tr("{n} models are still being downloaded.").format(n=n)
-        detail = self.tr("If you quit now, it goes on from here the next time you open Hearth.")
+            detail = self.tr("If you quit now, they go on from here the next time.")
         self._said = Notice(title, detail, self.tr("Quit"), self._quit, lasting=True)
         self.says_more.emit()
         self._notify.show(self._said)

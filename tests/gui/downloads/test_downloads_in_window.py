@@ -91,8 +91,8 @@ def test_the_strip_says_how_far_it_is_and_opens_the_list(
     settled(lambda: (stand.strip.bar.share or 0) > 0)
     assert stand.strip.title.whole == "Sown 8B"
     assert "%" in stand.strip.detail.whole
-    assert "Sown 8B" in stand.strip.accessibleName()
-    assert "%" in stand.button.accessibleName()
+    assert "Sown 8B" in stand.strip.accessibleDescription()
+    assert "%" in stand.button.accessibleDescription()
     qtbot.mouseClick(stand.strip, Qt.MouseButton.LeftButton)
     panel = stand.place.panel
     assert panel.isVisible()
