@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from app.models.remote_header import RemoteHeaders
     from app.models.wanted import Located
     from app.network.client import Client
+    from app.updates.updates import Updates
 
 ENDPOINT = "HF_ENDPOINT"
 """Names a mirror of the hub, as other programs read it too; the settings go before it."""
@@ -92,13 +93,21 @@ class Network:
     def _client(self) -> Client:
         from app.models.sources import CATALOGUE
         from app.network.client import Client
+        from app.updates.sources import PROGRAM
 
         policy = Policy(
             lambda: self._settings.get(OFFLINE),
-            (*HUB_HOSTS, *CATALOGUE.hosts),
+            (*HUB_HOSTS, *CATALOGUE.hosts, *PROGRAM.hosts),
             lambda: host_of(self.endpoint()),
         )
-        return Client(policy, self.connections, self.proxy)
+        made = Client(policy, self.connections, self.proxy)
+
+        def changed(option: Option[Any], is_on: object) -> None:
+            if option is OFFLINE and is_on:
+                made.hang_up()
+
+        self._settings.subscribe(changed)
+        return made
 
     @property
     def hub(self) -> Hub:
@@ -169,6 +178,18 @@ class Network:
 
     def _locate(self, repo: str, revision: str, name: str) -> Located:
         return self.hub.locate(repo, revision, name)
+
+    @property
+    def updates(self) -> Updates:
+        with self._building:
+            return self._updates
+
+    @cached_property
+    def _updates(self) -> Updates:
+        from app.bootstrap.updating import updates
+
+        limit = lambda: self._settings.get(DOWNLOADS_MOST_BYTES_PER_S)  # noqa: E731
+        return updates(lambda: self.client, limit)
 
     @property
     def catalogue_updates(self) -> CatalogueUpdates:

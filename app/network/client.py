@@ -11,13 +11,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Final
 
 from app import __version__
 from app.foundation.errors import NetworkError
 from app.network.connections import Connections, Open
-from app.network.deadline import Deadline, bind, let_go
+from app.network.deadline import Deadline, Streams, bind, let_go
 from app.network.policy import Address, Policy
 from app.network.trouble import too_slow, trouble, unusable_proxy
 
@@ -30,6 +31,7 @@ MOST_REDIRECTS: Final = 5
 CONNECT_S: Final = 10.0
 SILENCE_S: Final = 30.0
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_HERE: Final = "here"
 _MOST_HEAD_BYTES: Final = 64 * 1024
 #: Sent to the first host and port only; the rest may follow a redirect anywhere.
 _PRIVATE: Final = frozenset({"authorization", "cookie", "proxy-authorization"})
@@ -49,16 +51,26 @@ class Head:
 class Incoming:
     """A body on its way. Read it once, within the `with` that gave it."""
 
-    def __init__(self, head: Head, response: httpx2.Response, record: Open, end_s: float) -> None:
+    def __init__(
+        self,
+        head: Head,
+        response: httpx2.Response,
+        record: Open,
+        end_s: float,
+        may_go_on: Callable[[], object],
+    ) -> None:
         self.head = head
         self._response = response
         self._record = record
         self._end_s = end_s
+        self._may_go_on = may_go_on
 
     def chunks(self, most_bytes: int) -> Iterator[bytes]:
-        """The body as it comes. Raises NetworkError past `most_bytes` or the deadline."""
+        """The body as it comes. Raises NetworkError past `most_bytes` or the deadline, and Offline
+        once that is switched on."""
         total = 0
         for chunk in self._response.iter_raw():
+            self._may_go_on()
             total += len(chunk)
             self._record.received_bytes += len(chunk)
             if total > most_bytes:
@@ -91,6 +103,7 @@ class Client:
         self._silence_s = silence_s
         self._lock = threading.Lock()
         self._clients: dict[str, httpx2.Client] = {}
+        self._streams: dict[str, Streams] = {}
         self._deadline = Deadline()
 
     @contextlib.contextmanager
@@ -121,6 +134,8 @@ class Client:
                 self._deadline.until(end_s),
                 self._asked(address, method, sent, purpose) as (response, record),
             ):
+                may_go_on = partial(self._policy.check, address.url)
+                may_go_on()  # the switch may have been turned meanwhile
                 found = {name.lower(): value for name, value in response.headers.items()}
                 first = first or found
                 if response.status_code not in _REDIRECTS or not follow:
@@ -129,7 +144,7 @@ class Client:
                     if body_s is not None:
                         end_s = time.monotonic() + body_s
                     with self._deadline.until(end_s):
-                        yield Incoming(head, response, record, end_s)
+                        yield Incoming(head, response, record, end_s, may_go_on)
                     return
                 target = _target(address, found)
             if hop == MOST_REDIRECTS:
@@ -159,10 +174,19 @@ class Client:
         with self.stream(url, purpose=purpose, headers=headers, deadline_s=deadline_s) as incoming:
             return incoming.head, b"".join(incoming.chunks(most_bytes))
 
+    def hang_up(self) -> None:
+        """End every connection to another computer, those that are in use too; does not wait.
+        Requests that are made afterwards are none of its business."""
+        with self._lock:
+            streams = [one for name, one in self._streams.items() if name != _HERE]
+        for one in streams:
+            one.cut()
+
     def close(self) -> None:
         """Give up kept connections."""
         with self._lock:
             clients, self._clients = self._clients, {}
+            self._streams.clear()
         for client in clients.values():
             client.close()
 
@@ -204,10 +228,11 @@ class Client:
     def _client(self, address: Address) -> httpx2.Client:
         """With a proxy where one is set, and for this computer itself without."""
         proxy = "" if address.is_loopback else self._proxy()
-        name = "here" if address.is_loopback else proxy
+        name = _HERE if address.is_loopback else proxy
         with self._lock:
             if name not in self._clients:
-                self._clients[name] = self._made(proxy, trust_env=not address.is_loopback)
+                made = self._made(proxy, trust_env=not address.is_loopback)
+                self._clients[name], self._streams[name] = made, bind(made, self._deadline)
             return self._clients[name]
 
     def _made(self, proxy: str, *, trust_env: bool) -> httpx2.Client:
@@ -225,7 +250,6 @@ class Client:
             )
         except (ImportError, ValueError) as error:
             raise unusable_proxy(error, is_ours=bool(proxy)) from error
-        bind(made, self._deadline)
         return made
 
 

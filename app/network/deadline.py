@@ -10,6 +10,7 @@ import contextlib
 import socket
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
@@ -36,10 +37,7 @@ class Wire:
         with self._lock:
             self._is_cut = True
             found = None if self._stream is None else self._stream.get_extra_info("socket")
-        if found is not None:
-            with contextlib.suppress(OSError):
-                # Not the method of an encrypted socket, which is not made for two threads.
-                socket.socket.shutdown(found, socket.SHUT_RDWR)
+        _shut(found)
 
     def hold(self, stream: Any) -> None:
         """Wait for `stream` from now on. Raises Unreachable once the wire was cut."""
@@ -103,34 +101,66 @@ class Deadline(threading.local):
         return min(timeout_s, left_s)
 
 
-def bind(client: httpx2.Client, deadline: Deadline) -> None:
-    """Let all connections of this client end with the deadline."""
+class Streams:
+    """All connections of a client that are open."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._open: weakref.WeakSet[_Stream] = weakref.WeakSet()
+
+    def add(self, stream: _Stream) -> _Stream:
+        with self._lock:
+            self._open.add(stream)
+        return stream
+
+    def cut(self) -> None:
+        """End them all, whatever waits for them. Does not wait."""
+        with self._lock:
+            streams = list(self._open)
+        for stream in streams:
+            _shut(stream.get_extra_info("socket"))
+
+
+def _shut(found: Any) -> None:
+    if found is not None:
+        with contextlib.suppress(OSError):
+            # Not the method of an encrypted socket, which is not made for two threads.
+            socket.socket.shutdown(found, socket.SHUT_RDWR)
+
+
+def bind(client: httpx2.Client, deadline: Deadline) -> Streams:
+    """Let all connections of this client end with the deadline; what they are."""
+    streams = Streams()
     # The library offers no way to name a backend; a test fails should this place move.
     for transport in (client._transport, *client._mounts.values()):
         pool: Any = getattr(transport, "_pool", None)
         if pool is not None:
-            pool._network_backend = _Backend(pool._network_backend, deadline)
+            pool._network_backend = _Backend(pool._network_backend, deadline, streams)
+    return streams
 
 
 class _Backend:
-    def __init__(self, inner: Any, deadline: Deadline) -> None:
+    def __init__(self, inner: Any, deadline: Deadline, streams: Streams) -> None:
         self._inner = inner
         self._deadline = deadline
+        self._streams = streams
 
     def connect_tcp(
         self, host: str, port: int, timeout: float | None = None, **more: Any
     ) -> _Stream:
         timeout = self._deadline.within(timeout)
-        return _Stream(self._inner.connect_tcp(host, port, timeout, **more), self._deadline)
+        made = self._inner.connect_tcp(host, port, timeout, **more)
+        return self._streams.add(_Stream(made, self._deadline, self._streams))
 
     def sleep(self, seconds: float) -> None:
         self._inner.sleep(seconds)
 
 
 class _Stream:
-    def __init__(self, inner: Any, deadline: Deadline) -> None:
+    def __init__(self, inner: Any, deadline: Deadline, streams: Streams) -> None:
         self._inner = inner
         self._deadline = deadline
+        self._streams = streams
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         _hold(self._inner)
@@ -147,7 +177,8 @@ class _Stream:
         self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None
     ) -> _Stream:
         timeout = self._deadline.within(timeout)
-        return _Stream(self._inner.start_tls(ssl_context, server_hostname, timeout), self._deadline)
+        made = self._inner.start_tls(ssl_context, server_hostname, timeout)
+        return self._streams.add(_Stream(made, self._deadline, self._streams))
 
     def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)
