@@ -4,6 +4,7 @@
     python3 dev.py run [WORDS]     open the window, or pass WORDS to the command line
     python3 dev.py test [WORDS]    every check: format, lint, types, import contracts, tests
     python3 dev.py runtime [WORDS] the llama.cpp that ships: build it, list it, --verify it
+    python3 dev.py package [WORDS] what people install: make it, and --verify it
     python3 dev.py bench [WORDS]   speed and memory against bare llama.cpp and an empty window
     python3 dev.py lock            renew requirements.lock
     python3 dev.py clean           remove the virtual environment and caches
@@ -57,9 +58,10 @@ QT_LIBRARIES = {
 
 LOCK_HEADER = (
     "# What Hearth needs, pinned with hashes. Written by `python3 dev.py lock`.\n"
-    "# The first section runs it; the second is added to test it.\n"
+    "# The first section runs it; the second is added to test it, the third to package it.\n"
 )
 SECTIONS = ("runtime", "development")
+PACKAGING = (*SECTIONS, "package")
 
 MANY_STEPS = 50  # a build of fewer is a tool made on the way
 
@@ -80,7 +82,7 @@ def main(words: Sequence[str]) -> int:
         return 3
     command, rest = (words[0], list(words[1:])) if words else ("help", [])
     commands = {"run": run, "test": test, "bench": bench, "runtime": runtime, "lock": lock}
-    commands["clean"] = clean
+    commands |= {"package": package, "clean": clean}
     if command not in commands:
         print(__doc__)
         return 0 if command in ("help", "-h", "--help") else 2
@@ -114,13 +116,21 @@ def runtime(words: list[str]) -> int:
 
     asked = command.parse(words)
     set_up(SECTIONS if asked.verify else SECTIONS[:1])
-
-    def followed(line: list[str], log: Path, environment: dict[str, str]) -> int:
-        with log.open("w", encoding="utf-8", errors="replace") as record:
-            return follow(line, record, Progress(), environment)
-
     shop = Workshop(ROOT, python(), followed, apt_install, need_compiler, Stop)
     return command.main(asked, shop)
+
+
+def package(words: list[str]) -> int:
+    """Make what people install, or hold its tests; installer/README.md says what and how."""
+    set_up(PACKAGING if "--verify" in words else (PACKAGING[0], PACKAGING[2]))
+    os.chdir(ROOT)
+    return become([str(python()), "-P", "-m", "installer.package", *words])
+
+
+def followed(line: list[str], log: Path, environment: dict[str, str]) -> int:
+    """Run a step of a build with its log in a file, and show how far it is."""
+    with log.open("w", encoding="utf-8", errors="replace") as record:
+        return follow(line, record, Progress(), environment)
 
 
 def test(words: list[str]) -> int:
@@ -411,14 +421,24 @@ def lock(_: list[str]) -> int:
         pinned = Path(folder, "runtime.txt")
         pinned.write_text(runtime, encoding="utf-8")
         both = resolve(uv, ["--extra", "development", "--constraints", str(pinned)])
-    known = set(entries(runtime))
-    added = "".join(entry for entry in entries(both) if entry not in known)
-    text = f"{LOCK_HEADER}# [runtime]\n{runtime}# [development]\n{added}"
+        pinned.write_text(both, encoding="utf-8")
+        all_three = resolve(
+            uv, ["--extra", "development", "--extra", "package", "--constraints", str(pinned)]
+        )
+    tested, packaged = beyond(both, runtime), beyond(all_three, both)
+    text = f"{LOCK_HEADER}# [runtime]\n{runtime}# [development]\n{tested}# [package]\n{packaged}"
     if "://" in text:
         raise Stop("The resolver named an address; the lock file was left as it was.")
     LOCK.write_text(text, encoding="utf-8")
-    print(f"requirements.lock: {len(known)} packages to run, {len(list(entries(added)))} to test.")
+    counts = [len(list(entries(each))) for each in (runtime, tested, packaged)]
+    print("requirements.lock: {} packages to run, {} to test, {} to package.".format(*counts))
     return 0
+
+
+def beyond(more: str, less: str) -> str:
+    """The requirements of `more` that `less` does not have."""
+    known = set(entries(less))
+    return "".join(entry for entry in entries(more) if entry not in known)
 
 
 def lock_tool(folder: Path) -> str:

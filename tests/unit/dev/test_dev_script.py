@@ -73,7 +73,7 @@ def test_entries_keep_their_hashes(dev: ModuleType) -> None:
 
 def test_the_lock_file_of_the_checkout_can_be_read(dev: ModuleType) -> None:
     dev.LOCK = ROOT / "requirements.lock"
-    for section in dev.SECTIONS:
+    for section in dev.PACKAGING:
         text = dev.section_text(section)
         found = list(dev.entries(text))
         assert found

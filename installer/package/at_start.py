@@ -1,0 +1,14 @@
+"""Runs in the bundle before Hearth does. The bundle's start names its own libraries to the loader
+by the environment; whatever Hearth starts (a browser, a file manager) must not be given them.
+"""
+
+import os
+
+for _name in ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LIBPATH"):
+    _before = os.environ.pop(f"{_name}_ORIG", None)
+    if _before is not None:
+        os.environ[_name] = _before
+    else:
+        os.environ.pop(_name, None)
+for _name in [name for name in os.environ if name.startswith("_PYI_")]:
+    del os.environ[_name]
