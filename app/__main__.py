@@ -8,6 +8,7 @@ CHILDREN = {
     "cards": "app.hardware.find_cards",
     "disk": "app.hardware.disk",
     "dry-run": "app.engine.dry_run",
+    "golden": "app.engine.golden",
     "probe": "app.engine.probe",
     "quantize": "app.engine.quantizer",
     "template": "app.templates.child",

@@ -6,15 +6,17 @@ Nothing but `__main__` and end-to-end tests imports it.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gc
 import sys
 from collections.abc import Sequence
 
 from app.cli import main as cli
 from app.cli.output import Output
+from app.foundation import launcher, runtimes
 from app.foundation.errors import HearthError, InvalidInput
 from app.foundation.logs import start_logging, stop_logging
-from app.foundation.paths import Profile, open_profile
+from app.foundation.paths import Profile, open_profile, profile_at, program_folder
 from app.network import offline
 
 
@@ -27,9 +29,12 @@ def start(words: Sequence[str]) -> int:
     as_json = getattr(command, "json", False)
     offline.settle(command.offline)
     try:
+        _refuse_newer(command)
         profile = open_profile(command.profile)
     except HearthError as error:
+        launcher.ended_in_order()
         return Output(as_json).error(error)
+    _choose_runtime()
     start_logging(profile.logs, verbose=command.verbose)
     try:
         if command.command is None:
@@ -39,11 +44,25 @@ def start(words: Sequence[str]) -> int:
         stop_logging()
 
 
+def _refuse_newer(command: argparse.Namespace) -> None:
+    from app.bootstrap.newer import MAY_LOOK, refuse_newer
+    from app.conversations.schema import SCHEMA
+
+    if command.command not in MAY_LOOK:
+        refuse_newer(profile_at(command.profile), SCHEMA.version)
+
+
+def _choose_runtime() -> None:
+    with contextlib.suppress(OSError, RuntimeError):  # nobody's home
+        runtimes.choose(program_folder())
+
+
 def _command(profile: Profile, command: argparse.Namespace) -> int:
     from app.bootstrap.command_line import services_for
     from app.bootstrap.runtime import Runtime
 
     runtime = Runtime(profile)
+    launcher.ended_in_order()  # a command is begun: for a new version that is a good start
     try:
         return cli.run(command, services_for(runtime))
     finally:
@@ -56,8 +75,11 @@ def _window(profile: Profile, command: argparse.Namespace) -> int:
     from app.bootstrap.window import open_window
 
     try:
-        return open_window(profile, command.open, ask_safe_mode=command.safe_mode)
+        code = open_window(profile, command.open, ask_safe_mode=command.safe_mode)
+        launcher.ended_in_order()
+        return code
     except HearthError as error:
+        launcher.ended_in_order()
         code = Output(as_json=False).error(error)
         sys.stderr.flush()
         return code

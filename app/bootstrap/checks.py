@@ -14,15 +14,16 @@ from app.bootstrap.runtime import Runtime
 from app.cli.services import Check
 from app.conversations.schema import SCHEMA
 from app.foundation.children import run_child
-from app.foundation.errors import HearthError
+from app.foundation.errors import HearthError, NotPossibleHere
 from app.foundation.paths import write_problem
 from app.foundation.units import bytes_text
 from app.hardware.ledger import Entry
 from app.hardware.probe import find_processor, find_runtime, ledger_of, memory
 from app.hardware.profile import Device, Unknown
 from app.network import offline
+from app.network.client import Client
 from app.network.connections import Connections
-from app.settings.schema import OFFLINE
+from app.settings.schema import OFFLINE, UPDATES_DAILY
 
 _WINDOW_DEADLINE_S = 30.0
 _LITTLE_DISK_BYTES = 1_000_000_000
@@ -103,6 +104,28 @@ def _network(runtime: Runtime) -> Check:
     return Check("Network", True, f"asked only for what you ask for; {record}")
 
 
+def _updates(runtime: Runtime) -> Check:
+    """What will be started next time, and whether anything did not start. Asks nobody."""
+    from app.bootstrap.updating import updates
+
+    def nobody() -> Client:
+        raise NotPossibleHere("Nobody is asked here.")
+
+    state = updates(nobody, lambda: 0).state()
+    words = [] if state.is_configured else ["no update source is configured"]
+    if state.staged:
+        words.append(f"{state.staged} is installed when Hearth is quit")
+    if state.next_version:
+        words.append(f"{state.next_version} is started next")
+    if state.can_undo_runtime:
+        words.append(f"runtime {state.runtime[:12]}, installed later than Hearth")
+    if state.failed:
+        words.append(f"{state.failed} did not start twice and is not used")
+    if state.is_configured and runtime.settings.get(UPDATES_DAILY):
+        words.append("asked for once a day")
+    return Check("Updates", True, "; ".join(words) or "asked for only when you ask")
+
+
 def _built_in(runtime: Runtime) -> Check:
     if runtime.starter.is_genuine():
         return Check("Built-in model", True, "complete")
@@ -172,6 +195,7 @@ _CHECKS: tuple[tuple[str, Callable[[Runtime], Check]], ...] = (
     ("Disk space", _disk),
     ("Memory", _memory),
     ("Network", _network),
+    ("Updates", _updates),
     ("Built-in model", _built_in),
     ("llama.cpp", _runtime),
     ("Graphics", _devices),

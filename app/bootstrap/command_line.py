@@ -15,6 +15,7 @@ from app.network.connections import Connections
 if TYPE_CHECKING:
     from app.inference.quantizing import Quantizing
     from app.models.download.downloads import Downloads
+    from app.updates.updates import Updates
 
 _CLOSE_S: Final = 10.0
 
@@ -32,6 +33,7 @@ def services_for(runtime: Runtime) -> CliServices:
         try_again=lambda: len(ledger_of(runtime.profile.root).forget_bad()),
         reach=lambda: reach(runtime),
         connections=lambda: Connections(runtime.profile.connections),
+        updates=lambda: updates(runtime),
     )
 
 
@@ -55,6 +57,18 @@ def reach(runtime: Runtime) -> Iterator[Reach]:
     finally:
         for each in made:
             each.close(_CLOSE_S)
+        network.close()
+
+
+@contextmanager
+def updates(runtime: Runtime) -> Iterator[Updates]:
+    """What may ask for newer versions; its connections are given up at the end."""
+    from app.bootstrap.reach import Network
+
+    network = Network(runtime.profile, runtime.settings)
+    try:
+        yield network.updates
+    finally:
         network.close()
 
 

@@ -20,6 +20,7 @@ from app.chat.session import ChatService
 from app.conversations.repository import Repository
 from app.conversations.schema import SCHEMA
 from app.database.connection import Database, Opened
+from app.foundation import launcher, runtimes
 from app.foundation.errors import HearthError
 from app.foundation.paths import Profile, person_path, write_problem
 from app.foundation.sentinel import Sentinels
@@ -93,6 +94,7 @@ class WindowServices:
         left_over = sentinels.take_left_over()
         if left_over:
             _log.warning("the last start died during: %s", ", ".join(left_over))
+            runtimes.forget()
         safe_mode = ask_safe_mode or bool(left_over)
         self.runtime = Runtime(profile, sentinels=sentinels, safe_mode=safe_mode)
         sentinels.set(STARTING)
@@ -160,6 +162,7 @@ class WindowServices:
     def _after_first_paint(self) -> None:
         """The window is up: load the model, tidy, back up; each on a thread of its own."""
         self._is_painted.set()
+        _soon("started-well", launcher.started_well)
         days = self.runtime.settings.get(KEEP_DELETED_DAYS)
         self.repository.purge(time.time() - days * _DAY_S)
         self.database.start_upkeep(_log_problem, _UPKEEP_DELAY_S)

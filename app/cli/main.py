@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 
 #: Each is a module of `app.cli.commands`, imported when its word or a call for help is there:
 #: the window starts without them.
-COMMANDS = ("ask", "probe", "plan", "models", "connections", "doctor", "selftest")
+COMMANDS = ("ask", "probe", "plan", "models", "connections", "doctor", "update", "selftest")
 
 
 class _Parser(argparse.ArgumentParser):

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from app.models.hub import Hub
     from app.models.library.library import Library
     from app.network.connections import Connections
+    from app.updates.updates import Updates
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,8 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class CliServices:
-    """Builders of services; each returns the same object every time, `reach` a new one."""
+    """Builders of services; each returns the same object every time, but for `reach` and
+    `updates`."""
 
     profile: Callable[[], Profile]
     inference: Callable[[], InferenceService]
@@ -59,3 +61,4 @@ class CliServices:
     try_again: Callable[[], int]
     reach: Callable[[], AbstractContextManager[Reach]]
     connections: Callable[[], Connections]
+    updates: Callable[[], AbstractContextManager[Updates]]

@@ -42,6 +42,16 @@ class UnsoundCopy(Exception):
     """A fresh copy does not verify, so the database it was made from does not either."""
 
 
+def before_upgrade(folder: Path, version: int) -> Path | None:
+    """The newest copy made before an upgrade that `version` can open. Raises OSError."""
+    found = [
+        (match[2], int(match[1]), path)
+        for path in folder.glob("*.db")
+        if (match := _UPGRADE.fullmatch(path.name)) and int(match[1]) <= version
+    ]
+    return max(found)[2] if found else None
+
+
 def daily_name(day: dt.date) -> str:
     return f"hearth-{day.isoformat()}.db"
 

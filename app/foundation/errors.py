@@ -16,6 +16,7 @@
     ├── EngineDead                  engine_dead             no request is served until a restart
     ├── ChildFailed                 child_failed            a helper process died or took too long
     ├── CatalogueInvalid            catalogue_invalid       a catalogue file says what it may not
+    ├── UpdateRefused               update_refused          a newer version that is not believed
     ├── NetworkError                network_error           nothing came back, or not what was asked
     │   ├── Unreachable             unreachable             nothing came: later it may
     │   ├── Busy                    busy                    the far end asks to come back later
@@ -27,6 +28,7 @@
         ├── StorageReadOnly         storage_read_only
         ├── DatabaseDamaged         database_damaged
         ├── DatabaseTooNew          database_too_new        written by a later Hearth, left as it is
+        ├── ProfileTooNew           profile_too_new         the same of the settings
         └── ProfileInUse            profile_in_use
 
 Knows nothing of Qt, HTTP codes or exit codes: each face translates once.
@@ -161,6 +163,12 @@ class CatalogueInvalid(HearthError):
     code = "catalogue_invalid"
 
 
+class UpdateRefused(HearthError):
+    """A newer version is not believed or does not work; the one that runs stays."""
+
+    code = "update_refused"
+
+
 class NetworkError(HearthError):
     """A connection failed, or brought something other than what was asked for."""
 
@@ -242,6 +250,12 @@ class DatabaseTooNew(StorageError):
     """The database was written by a later version; it was left untouched."""
 
     code = "database_too_new"
+
+
+class ProfileTooNew(StorageError):
+    """The settings were written by a later version; the profile was left untouched."""
+
+    code = "profile_too_new"
 
 
 class ProfileInUse(StorageError):

@@ -76,6 +76,11 @@ def default_profile() -> Profile:
     return Profile(Path(platformdirs.user_data_dir("hearth", appauthor=False)))
 
 
+def profile_at(root: str | Path | None = None) -> Profile:
+    """The profile at `root`, or the default one, as it is: nothing is made."""
+    return Profile(person_path(root).absolute()) if root else default_profile()
+
+
 def open_profile(root: str | Path | None = None) -> Profile:
     """The profile at `root`, or the default one, with its folders made (mode 0700).
 
@@ -83,7 +88,7 @@ def open_profile(root: str | Path | None = None) -> Profile:
     Raises StorageReadOnly, StorageFull or StorageError when the folders are not there and
     cannot be made. A folder that is there but cannot be written is `write_problem`'s to say.
     """
-    profile = Profile(person_path(root).absolute()) if root else default_profile()
+    profile = profile_at(root)
     try:
         for folder in (profile.root, profile.logs, profile.backups, profile.state):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -14,7 +14,8 @@ from typing import Final, Literal
 
 from app.foundation.errors import HearthError
 
-Role = Literal["model", "projector", "adapter"]
+Role = Literal["model", "projector", "adapter", "archive"]
+"""An archive is no model: a newer Hearth comes the same way."""
 State = Literal[
     "queued", "asking", "downloading", "waiting", "paused", "checking", "done", "failed"
 ]

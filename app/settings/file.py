@@ -212,6 +212,14 @@ class SettingsFile:
             log.warning("settings: no copy of the old form: %s", error)
 
 
+def schema_of(path: Path) -> int | None:
+    """The form that a settings file says it is of; None where there is none that can be read."""
+    try:
+        return _parsed(path)[0]
+    except (OSError, _Unusable):
+        return None
+
+
 def _parsed(path: Path) -> tuple[int, Values]:
     """Schema number and values; _Unusable says why there are none."""
     with path.open("rb") as file:

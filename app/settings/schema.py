@@ -318,6 +318,23 @@ OFFLINE: Final = switch(
     note="Hearth connects only for what you ask of it, such as looking at a model that is not "
     "here. With this on it does not connect at all, and looks up no name.",
 )
+UPDATES_DAILY: Final = switch(
+    "updates.daily",
+    False,
+    section="privacy",
+    label="Look for newer versions of Hearth",
+    note="Once a day one small signed file is asked for. Nothing is said about you or this "
+    "computer, and nothing is installed before you say so.",
+    shown=False,
+)
+UPDATES_ASKED: Final = switch(
+    "updates.asked",
+    False,
+    section="privacy",
+    label="Asked about newer versions",
+    note="Whether it was asked if Hearth may look for newer versions.",
+    shown=False,
+)
 MIRROR: Final = text(
     "network.endpoint",
     "",
@@ -375,6 +392,8 @@ OPTIONS: Final[tuple[Option[Any], ...]] = (
     DOWNLOADS_MOST_BYTES_PER_S,
     KEEP_DELETED_DAYS,
     OFFLINE,
+    UPDATES_DAILY,
+    UPDATES_ASKED,
     MIRROR,
     PROXY,
     SIDEBAR_VISIBLE,

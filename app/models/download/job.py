@@ -25,7 +25,7 @@ from app.models.download.patience import Elsewhere, Patience, Stopped
 from app.models.download.places import file_names, inside, workshop
 from app.models.download.queue_file import leave_note
 from app.models.download.space import check_room, make_folder, refusal, spare_for
-from app.models.download.transfer import NoParts, Transfer
+from app.models.download.transfer import MAGIC, NoParts, Transfer
 from app.models.wanted import Locate, State
 from app.network.client import Client
 from app.network.deadline import cut_by
@@ -234,12 +234,13 @@ class Job:
             arrived=self._arrived,
         )
         name = self._wanted.parts[index].name
+        magic = b"" if self._is_archive(index) else MAGIC
         while not partial.is_whole:
             self._check_stop()
             before = partial.done_bytes
             try:
                 is_borne = self._entry.whole_answers >= _HOPELESS
-                transfer.fetch(located, name, partial, whole=is_borne)
+                transfer.fetch(located, name, partial, whole=is_borne, magic=magic)
             except NoParts:
                 self._entry.whole_answers += 1
                 raise
@@ -254,7 +255,8 @@ class Job:
         self._report("checking", "The whole file is checked")
         if partial.digest(self._ticking(partial)) == partial.expected.sha256:
             try:
-                check_header(partial.path, self._names[index])
+                if not self._is_archive(index):
+                    check_header(partial.path, self._names[index])
             except ModelFileInvalid:
                 partial.discard()
                 raise
@@ -270,6 +272,9 @@ class Job:
                 "What came is not what the hub says it should be (SHA-256); it was thrown away.",
                 "Try again later, or over another connection.",
             )
+
+    def _is_archive(self, index: int) -> bool:
+        return self._wanted.parts[index].role == "archive"
 
     def _arrived(self, n_bytes: int) -> None:
         entry = self._entry

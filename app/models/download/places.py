@@ -21,6 +21,7 @@ MOST_PARTS: Final = 1024
 _LONGEST: Final = 80
 _MOST_HOMES: Final = 50
 _FILE: Final = re.compile(r"(.*?)((?:-\d{5}-of-\d{5})?\.gguf)\Z", re.IGNORECASE | re.DOTALL)
+_ARCHIVE: Final = re.compile(r"(.*?)(\.tar\.(?:xz|gz))\Z", re.IGNORECASE | re.DOTALL)
 _ODD: Final = re.compile(r"[^A-Za-z0-9._+\-]")
 _DEVICES: Final = frozenset(
     {"con", "prn", "aux", "nul", "conin$", "conout$"}
@@ -65,7 +66,7 @@ def file_names(parts: tuple[Part, ...]) -> tuple[str, ...]:
     taken: set[str] = set()
     for part in parts:
         last = re.split(r"[/\\]", part.name)[-1]
-        match = _FILE.match(last)
+        match = (_ARCHIVE if part.role == "archive" else _FILE).match(last)
         if match is None:
             raise InvalidInput(
                 "Hearth downloads GGUF files only.",

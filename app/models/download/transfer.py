@@ -64,12 +64,21 @@ class Transfer:
         self._drip = drip
         self._arrived = arrived
 
-    def fetch(self, located: Located, name: str, partial: Partial, *, whole: bool = False) -> None:
+    def fetch(
+        self,
+        located: Located,
+        name: str,
+        partial: Partial,
+        *,
+        whole: bool = False,
+        magic: bytes = MAGIC,
+    ) -> None:
         """Ask once, and append what comes.
 
         With `whole` a far end that knows no parts is borne: what is here already is read past.
-        Returns when the file is whole, or when `stop` is set. Raises Unreachable, Busy, Changed,
-        NoParts, NetworkError and kin, and OSError of the disk.
+        What does not begin with `magic` is not taken. Returns when the file is whole, or when
+        `stop` is set. Raises Unreachable, Busy, Changed, NoParts, NetworkError and kin, and
+        OSError of the disk.
         """
         first = partial.done_bytes
         with self._client.stream(
@@ -83,7 +92,7 @@ class Transfer:
             _check_status(head, name)
             _check_identity(head, located, name)
             skip, length = _extent(head, first, located.bytes, name, whole=whole)
-            self._take(incoming, partial, skip, skip + length)
+            self._take(incoming, partial, skip, skip + length, magic)
         if not self._stop.is_set and not partial.is_whole:
             raise Unreachable(
                 f"The connection to {_host(head)} ended too early.",
@@ -91,7 +100,9 @@ class Transfer:
                 "What is here is kept.",
             )
 
-    def _take(self, incoming: Incoming, partial: Partial, skip: int, most: int) -> None:
+    def _take(
+        self, incoming: Incoming, partial: Partial, skip: int, most: int, magic: bytes
+    ) -> None:
         for chunk in self._chunks(incoming, most):
             if skip:
                 chunk, skip = chunk[skip:], max(0, skip - len(chunk))
@@ -100,8 +111,8 @@ class Transfer:
                 if self._stop.is_set:
                     return
                 at = partial.done_bytes
-                if at < len(MAGIC) and piece[: len(MAGIC) - at] != MAGIC[at : at + len(piece)]:
-                    raise _odd(incoming.head, "It does not begin like a model file.")
+                if at < len(magic) and piece[: len(magic) - at] != magic[at : at + len(piece)]:
+                    raise _odd(incoming.head, "It does not begin like the file that it should be.")
                 partial.write(piece)
                 self._arrived(len(piece))
 

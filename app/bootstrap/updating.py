@@ -1,0 +1,61 @@
+"""Builds what updates Hearth, when it is first asked for. Nothing is connected before that."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app import __version__
+from app.foundation.paths import program_folder
+from app.foundation.runtimes import own_runtime
+
+if TYPE_CHECKING:
+    from app.network.client import Client
+    from app.network.signed import SignedSource
+    from app.updates.updates import Updates
+
+
+def updates(
+    client: Callable[[], Client],
+    most_bytes_per_s: Callable[[], int],
+    source: SignedSource | None = None,
+) -> Updates:
+    """For this user's folder of versions. Raises RuntimeError where nobody's home is."""
+    from app.updates.fetching import Fetching
+    from app.updates.golden import check_runtime
+    from app.updates.program import Program
+    from app.updates.runtime import RuntimeUpdates
+    from app.updates.source import Source
+    from app.updates.sources import PROGRAM
+    from app.updates.updates import Updates
+
+    folder = program_folder()
+    executable = Path(sys.executable) if getattr(sys, "frozen", False) else None
+    return Updates(
+        Source(folder, client, source or PROGRAM),
+        Fetching(folder, client, most_bytes_per_s),
+        Program(folder, __version__, executable),
+        RuntimeUpdates(folder, own_runtime(), _bindings(), check_runtime),
+    )
+
+
+def _bindings() -> str:
+    """The version of llama-cpp-python inside: a runtime is bound to it by the layout of C."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("llama-cpp-python")
+    except PackageNotFoundError:  # a bundle comes without the package's metadata
+        return _built_with()
+
+
+def _built_with() -> str:
+    import json
+
+    try:
+        said = json.loads(Path(getattr(sys, "_MEIPASS", ""), "build.json").read_bytes())
+        return str(said["llama_cpp"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
