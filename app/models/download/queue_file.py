@@ -6,17 +6,15 @@ Waits for the disk; never the window's thread. What cannot be read is left out.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, cast, get_args
 
 from app.foundation.errors import HearthError
 from app.models.download.asking import SHA256, check
-from app.models.download.claim import Claim
+from app.models.download.claim import alone
 from app.models.download.entry import Entry
 from app.models.download.partial import Expected
 from app.models.download.places import WORKSHOP
@@ -30,7 +28,6 @@ MOST_BYTES: Final = 8 << 20
 MOST_LEFT: Final = 100
 NOTE: Final = "wanted.json"
 _LOCK_WAIT_S: Final = 2.0
-_POLL_S: Final = 0.01
 
 Json = dict[str, Any]
 
@@ -52,7 +49,7 @@ class QueueFile:
 
     def save(self, own: Mapping[str, Json | None]) -> None:
         """Write these by their key, remove those that are None. Raises OSError."""
-        with self._alone():
+        with alone(self._path.with_suffix(".lock"), _LOCK_WAIT_S):
             items = [item for item in self._items() if _key_of(item) not in own]
             items += [item for item in own.values() if item is not None]
             said = json.dumps({"downloads": FORMAT, "items": items}, indent=1)
@@ -74,21 +71,6 @@ class QueueFile:
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             log.warning("downloads: the list was not read: %s", error)
             return []
-
-    @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
-        """No other process writes meanwhile; after a while it is done all the same."""
-        end_s = time.monotonic() + _LOCK_WAIT_S
-        lock = self._path.with_suffix(".lock")
-        claim = Claim.take(lock)
-        while claim is None and time.monotonic() < end_s:
-            time.sleep(_POLL_S)
-            claim = Claim.take(lock)
-        try:
-            yield
-        finally:
-            if claim is not None:
-                claim.release()
 
 
 def leave_note(shop: Path, entry: Entry) -> None:

@@ -1,14 +1,16 @@
 """What the library remembers between looks, in `state/library.json`: what was there, where it came
 from, and which files were read whole and found good.
 
-Written whole and atomically; what another Hearth wrote meanwhile is kept. Damaged is as good as
-empty: all of it can be found again, but for what was verified. Thread-safe.
+Written whole and atomically, by one process at a time. A damaged one is kept aside and begun anew;
+one that cannot be read just now is not written over. Thread-safe.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -18,15 +20,17 @@ from typing import Any, Final, TypeVar, get_args
 
 from app.foundation.errors import StorageError
 from app.foundation.paths import storage_error
+from app.models.download.claim import alone
 from app.models.library.kept import Kept, Source, State, Verified
 from app.settings.file import write_atomically
 
-LIMIT_BYTES: Final = 16 << 20
+LIMIT_BYTES: Final = 64 << 20
 MOST_MODELS: Final = 4000
 MOST_FILES: Final = 20_000
 FORGET_AFTER_S: Final = 30 * 86_400.0
 """What others removed is shown as gone for this long."""
 _FORMAT: Final = 1
+_LOCK_WAIT_S: Final = 5.0
 _PATHS: Final = frozenset({"path", "projector"})
 _PATH_LISTS: Final = frozenset({"parts", "adapters", "also_at"})
 
@@ -76,15 +80,17 @@ class Index:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.RLock()
-        self._stamp: tuple[int, int] | None = None
+        self._stamp: tuple[int, ...] | None = None
         self._memory = Memory.empty()
+        self._is_sound = True
 
     def read(self) -> Memory:
         """What is remembered; read again where the file changed since."""
         with self._lock:
-            stamp = self._stamped()
-            if stamp != self._stamp:
-                self._memory, self._stamp = _read(self._path), stamp
+            try:
+                self._refresh()
+            except OSError as error:
+                _log.warning("library: what is remembered cannot be read now: %s", error)
             return self._memory
 
     def change(self, step: Callable[[Memory], Memory]) -> Memory:
@@ -96,12 +102,17 @@ class Index:
                 return before
             try:
                 self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                write_atomically(self._path, _written(after))
+                with alone(self._path.with_suffix(".lock"), _LOCK_WAIT_S):
+                    self._refresh()
+                    after, content = _fitted(_bounded(step(self._memory)))
+                    if not self._is_sound:
+                        self._path.replace(self._path.with_name(f"{self._path.stem}-unread.json"))
+                    write_atomically(self._path, content)
+                    self._stamp, self._is_sound = self._stamped(), True
             except OSError as error:
                 raise storage_error(error, self._path) from error
             finally:
                 self._memory = after
-            self._stamp = self._stamped()
             return after
 
     def try_change(self, step: Callable[[Memory], Memory]) -> None:
@@ -111,12 +122,20 @@ class Index:
         except StorageError as error:
             _log.warning("library: not remembered: %s", error)
 
-    def _stamped(self) -> tuple[int, int] | None:
+    def _refresh(self) -> None:
+        """Raises OSError where there is something that cannot be read."""
+        stamp = self._stamped()
+        if stamp != self._stamp:
+            found = None if stamp is None else _read(self._path)
+            self._is_sound = stamp is None or found is not None
+            self._memory, self._stamp = found or Memory.empty(), stamp
+
+    def _stamped(self) -> tuple[int, ...] | None:
         try:
             status = self._path.stat()
-        except OSError:
+        except FileNotFoundError:
             return None
-        return status.st_size, status.st_mtime_ns
+        return status.st_size, status.st_mtime_ns, status.st_ino
 
 
 def with_checked(memory: Memory, found: Iterable[tuple[Path, Checked]]) -> Memory:
@@ -223,6 +242,20 @@ def _last(entries: dict[str, T], most: int) -> dict[str, T]:
     return entries if len(entries) <= most else dict(list(entries.items())[-most:])
 
 
+def _fitted(memory: Memory) -> tuple[Memory, bytes]:
+    """As much as can be read again, and how it is written; the oldest of what is most goes."""
+    content = _written(memory)
+    while len(content) > LIMIT_BYTES:
+        tables = {name: getattr(memory, name) for name in ("checked", "known", "origins")}
+        name, table = max(tables.items(), key=lambda entry: len(entry[1]))
+        if not table:
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+        changed: dict[str, Any] = {name: _last(table, len(table) // 2) if len(table) > 1 else {}}
+        memory = replace(memory, **changed)
+        content = _written(memory)
+    return memory, content
+
+
 def _written(memory: Memory) -> bytes:
     document = {
         "format": _FORMAT,
@@ -244,15 +277,16 @@ def _flat(kept: Kept) -> dict[str, Any]:
     return flat
 
 
-def _read(path: Path) -> Memory:
+def _read(path: Path) -> Memory | None:
+    """What is in the file; None where that makes no sense. Raises OSError."""
+    with path.open("rb") as file:
+        content = file.read(LIMIT_BYTES + 1)
     try:
-        with path.open("rb") as file:
-            content = file.read(LIMIT_BYTES + 1)
         document = json.loads(content) if len(content) <= LIMIT_BYTES else None
-    except (OSError, ValueError, RecursionError):
-        return Memory.empty()
+    except (ValueError, RecursionError):
+        return None
     if not isinstance(document, dict) or document.get("format") != _FORMAT:
-        return Memory.empty()
+        return None
     return Memory(
         known=_each(document.get("known"), _kept_of),
         checked=_each(document.get("checked"), lambda entry: Checked(**_typed(Checked, entry))),
