@@ -217,8 +217,14 @@ class DownloadsPanel(QFrame):
         rows_px = self._rows_column.totalHeightForWidth(self._list.width()) if self.rows else 0
         self._scroll.setFixedHeight(max(0, min(rows_px, (bottom - room.top()) * 3 // 4)))
         self._column.invalidate()
-        height = min(self._column.totalHeightForWidth(width), bottom - room.top())
+        height = min(self._height_for(width), bottom - room.top())
         self.setGeometry(left, bottom - height, width, height)
+
+    def _height_for(self, width: int) -> int:
+        # Without a text that wraps in sight, a layout knows no height for a width: -1.
+        if self._column.hasHeightForWidth():
+            return self._column.totalHeightForWidth(width)
+        return self._column.totalSizeHint().height()
 
 
 def _application() -> QCoreApplication:

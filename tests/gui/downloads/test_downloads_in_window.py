@@ -125,6 +125,29 @@ def test_cancelling_can_be_undone_in_place(
     settled(lambda: wanted.key not in panel.rows)
 
 
+def test_the_list_keeps_its_height_when_nothing_moves_any_more(
+    stand: Stand, slow: LoopbackHub, settled: Settled
+) -> None:
+    wanted = large()
+    stand.place.model.add(wanted)
+    stand.place.show_list()
+    panel = stand.place.panel
+    row(panel, wanted.key).pause.click()
+    settled(lambda: not panel.foot.isVisible())
+    panel.close_panel()
+    panel.open()
+    assert panel.height() > row(panel, wanted.key).height()
+
+
+def test_the_list_has_a_height_where_everything_is_there(stand: Stand, settled: Settled) -> None:
+    wanted = tiny()
+    stand.place.model.add(wanted)
+    settled(lambda: (at := stand.place.model.of(wanted)) is not None and at.state == "done")
+    stand.place.show_list()
+    panel = stand.place.panel
+    assert panel.height() > row(panel, wanted.key).height() + panel.clear_button.height()
+
+
 def test_the_list_takes_the_keyboard_and_gives_it_back(
     qtbot: QtBot, stand: Stand, settled: Settled
 ) -> None:
