@@ -35,6 +35,19 @@ def main(argv: list[str] | None = None) -> int:
         return start(words)
     except KeyboardInterrupt:  # before any command had begun
         return 130
+    except ImportError as error:
+        return _incomplete(error)
+
+
+def _incomplete(error: ImportError) -> int:
+    """A bundle that was copied in part, or whose system lacks a library, is told in a sentence."""
+    if not hasattr(sys, "_MEIPASS"):
+        raise error
+    sys.stderr.write(
+        f"Hearth cannot start: a part of it, or a library of the system, is missing. {error}\n"
+        "Install Hearth again; if that does not help, install the library that is named.\n"
+    )
+    return 3
 
 
 if __name__ == "__main__":

@@ -12,6 +12,9 @@ from pathlib import Path
 
 from app import __version__
 
+LIST = "files.json"
+"""Every file of the bundle's inside, with its bytes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Build:
@@ -80,6 +83,25 @@ def licences() -> tuple[Part, ...]:
         )
     except (OSError, ValueError, LookupError, TypeError):
         return ()
+
+
+def damaged() -> tuple[str, ...]:
+    """The files of this bundle that are missing or have another size than when it was made; the
+    list itself if it is gone. None from a checkout. Looks at every file, in a few milliseconds."""
+    if not is_bundle():
+        return ()
+    try:
+        listed = json.loads(_inside(LIST).read_text("utf-8"))
+        return tuple(name for name, size in listed.items() if _size_of(_inside(name)) != size)
+    except (OSError, ValueError, AttributeError):
+        return (LIST,)
+
+
+def _size_of(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None
 
 
 def _inside(name: str) -> Path:

@@ -58,8 +58,17 @@ class ChildDied(ChildFailed):
 def command_for(name: str) -> list[str]:
     """The command line that starts the child `name`, from source and from a bundle alike."""
     if getattr(sys, "frozen", False):
-        return [sys.executable, "--child", name]
+        return [_own_executable(), "--child", name]
     return [sys.executable, "-m", "app", "--child", name]
+
+
+def _own_executable() -> str:
+    """The bundle's program. On Windows the one with a console: only that is sure of its pipes."""
+    if sys.platform == "win32":
+        beside = os.path.join(os.path.dirname(sys.executable), "hearth-cli.exe")
+        if os.path.isfile(beside):
+            return beside
+    return sys.executable
 
 
 class _Child:

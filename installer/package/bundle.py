@@ -13,6 +13,7 @@ import tarfile
 from pathlib import Path
 from typing import IO
 
+from app.foundation.build import LIST
 from installer.package import checks, contents, elf, facts, licences
 from installer.runtime import build as runtime_build
 from installer.runtime.workshop import Workshop
@@ -35,6 +36,7 @@ def make(workshop: Workshop, out: Path) -> Path:
     print("Collecting licences …", flush=True)
     _collect_licences(workshop, runtime, work, inside)
     _strip(workshop, inside)
+    _list(inside)
     _settle(folder, facts.epoch(workshop.root))
     target = out / "bundle" / "hearth"
     shutil.rmtree(target, ignore_errors=True)
@@ -80,6 +82,16 @@ def _strip(workshop: Workshop, inside: Path) -> None:
         if not path.is_symlink() and elf.is_elf(path):
             path.chmod(0o755)
             subprocess.run(["strip", "--strip-unneeded", str(path)], check=True)
+
+
+def _list(inside: Path) -> None:
+    """Write down every file with its size: `hearth doctor` sees what was copied in part."""
+    listed = {
+        path.relative_to(inside).as_posix(): path.stat().st_size
+        for path in sorted(inside.rglob("*"))
+        if path.is_file()
+    }
+    (inside / LIST).write_text(json.dumps(listed, indent=0) + "\n", encoding="utf-8")
 
 
 def _settle(folder: Path, epoch_s: int) -> None:
@@ -131,12 +143,28 @@ def _as_file(counter: object) -> IO[bytes]:
 
 def prepared(workshop: Workshop, out: Path) -> dict[str, str]:
     """For the tests: a copy of the bundle that nobody may write to, where no simple program expects
-    it, and the environment that names it."""
+    it, with the driver of the window beside; and the environment that names both."""
     place = out / "verify" / "Räume für Hearth" / "hearth"
+    _unlock(out / "verify")
     shutil.rmtree(out / "verify", ignore_errors=True)
     shutil.copytree(out / "bundle" / "hearth", place, symlinks=True, copy_function=os.link)
     environment = {"HEARTH_EXECUTABLE": str(place / PROGRAM)}
+    if contents.system() == "linux":
+        print("Packing the driver of the window …", flush=True)
+        command = [str(workshop.python), "-m", "PyInstaller", "installer/package/driver.spec"]
+        command += ["--noconfirm", "--log-level", "WARN", "--distpath", str(out / "work")]
+        command += ["--workpath", str(out / "work" / "pyinstaller-driver")]
+        workshop.run(command, out / "work" / "driver.log", {}, "Packing the driver")
+        shutil.copytree(out / "work" / "hearth-driver", place, dirs_exist_ok=True)
+        environment["HEARTH_WINDOW_DRIVER"] = str(place / "hearth-driver")
     for path in [*place.rglob("*"), place]:
         if path.is_dir():
             path.chmod(0o555)
     return environment
+
+
+def _unlock(folder: Path) -> None:
+    """Let what nobody may write to be removed."""
+    for path in [folder, *folder.rglob("*")] if folder.is_dir() else []:
+        if path.is_dir() and not path.is_symlink():
+            path.chmod(0o755)

@@ -16,6 +16,7 @@ _SAME_ALLOWED = ("dist-info", "licences")
 #: What Hearth looks for beside its code, below the folder of the bundle's inside.
 NEEDED = (
     "build.json",
+    "files.json",
     "licences/index.json",
     "resources/models.toml",
     "resources/starter/guide.gguf",

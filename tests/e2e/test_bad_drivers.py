@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.fixtures import fake_gpu
+from tests.fixtures.program import program
 
 pytestmark = pytest.mark.skipif(bool(fake_gpu.why_not()), reason=fake_gpu.why_not() or "-")
 
@@ -30,7 +30,7 @@ def hearth(runtime: Path, tmp_path: Path) -> Hearth:
     """A command in a profile of its own, with the driver as it is told; its JSON."""
 
     def run(driver: str, *words: str) -> dict[str, Any]:
-        command = [sys.executable, "-m", "app", "--profile", str(tmp_path / "profile"), *words]
+        command = [*program(), "--profile", str(tmp_path / "profile"), *words]
         environment = os.environ | {"HEARTH_RUNTIME": str(runtime), "FAKE_GPU": driver}
         done = subprocess.run(
             [*command, "--json"],

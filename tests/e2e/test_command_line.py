@@ -20,6 +20,7 @@ from app.foundation.paths import open_profile
 from app.inference.learning import Learning
 from tests.fixtures.far_end import Reply, far_end
 from tests.fixtures.plans import plan_8b, predicted
+from tests.fixtures.program import program
 from tests.fixtures.tiny_models import make
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,7 +33,7 @@ Hearth = Callable[..., subprocess.CompletedProcess[bytes]]
 def hearth(tmp_path: Path) -> Hearth:
     def run(*words: str, stdin: bytes = b"", **environment: str) -> Any:
         return subprocess.run(
-            [sys.executable, "-m", "app", "--profile", str(tmp_path / "profile"), *words],
+            [*program(), "--profile", str(tmp_path / "profile"), *words],
             cwd=ROOT,
             input=stdin,
             capture_output=True,
@@ -99,7 +100,7 @@ def test_output_that_takes_nothing_is_said_and_is_no_fault_of_ours(
 ) -> None:
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "app", "--profile", str(tmp_path / "profile"), *words],
+            [*program(), "--profile", str(tmp_path / "profile"), *words],
             cwd=ROOT,
             stdout=full,
             stderr=subprocess.PIPE,
@@ -281,7 +282,7 @@ def test_the_window_without_a_screen_is_a_sentence(hearth: Hearth) -> None:
 def test_a_profile_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     done = subprocess.run(
-        [sys.executable, "-m", "app", "--profile", str(tmp_path / "file" / "p"), "probe", "--json"],
+        [*program(), "--profile", str(tmp_path / "file" / "p"), "probe", "--json"],
         cwd=ROOT,
         capture_output=True,
         timeout=DEADLINE_S,
@@ -294,7 +295,7 @@ def test_a_profile_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 def test_control_c_ends_with_130(tmp_path: Path) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "app", "--profile", str(tmp_path / "p"), "ask", "-"],
+        [*program(), "--profile", str(tmp_path / "p"), "ask", "-"],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -312,7 +313,7 @@ def test_control_c_while_answering_ends_with_130(tmp_path: Path) -> None:
     model = make("llama", tmp_path)
     process = subprocess.Popen(
         [
-            sys.executable, "-m", "app", "--profile", str(tmp_path / "p"),
+            *program(), "--profile", str(tmp_path / "p"),
             "ask", "hi", "--model", str(model), "--seed", "1",
         ],
         cwd=ROOT,
@@ -339,7 +340,7 @@ def test_control_c_while_the_hub_is_asked_ends_with_130(tmp_path: Path) -> None:
         far.answers["/some/repo/resolve/main/m-Q8_0.gguf"] = hold
         process = subprocess.Popen(
             [
-                sys.executable, "-m", "app", "--profile", str(tmp_path / "p"),
+                *program(), "--profile", str(tmp_path / "p"),
                 "plan", "some/repo:m-Q8_0.gguf",
             ],
             cwd=ROOT,
@@ -357,7 +358,7 @@ def test_control_c_while_the_hub_is_asked_ends_with_130(tmp_path: Path) -> None:
 
 def test_a_reader_that_goes_away_is_no_traceback(tmp_path: Path) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "app", "--profile", str(tmp_path / "p"), "probe", "--json"],
+        [*program(), "--profile", str(tmp_path / "p"), "probe", "--json"],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests.fixtures.program import program
 from tests.hub import samples
 from tests.hub.content import sown_model
 from tests.hub.faults.lines import Slow
@@ -44,7 +45,7 @@ def environment(hub: LoopbackHub, tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def command(tmp_path: Path) -> list[str]:
-    return [sys.executable, "-m", "app", "--profile", str(tmp_path / "profile")]
+    return [*program(), "--profile", str(tmp_path / "profile")]
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from app.foundation.paths import open_profile
 from app.network.connections import Connections
 from tests.fixtures import window_tour
 from tests.fixtures.alone import ALONE, Trace, traced, why_not_alone, why_not_traced
+from tests.fixtures.program import program
 from tests.fixtures.windows import PATIENCE_S, ROOT, Window, opened
 
 LOG = "calls.txt"
@@ -43,7 +44,7 @@ with socket.create_server(("127.0.0.1", 0)) as server:
 
 def run(under: Sequence[str], *words: str) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
-        [*under, sys.executable, *words],
+        [*under, *words],
         cwd=ROOT,
         capture_output=True,
         timeout=PATIENCE_S,
@@ -69,7 +70,7 @@ def nothing_left(log: Path) -> None:
 @NEEDS_ALONE
 def test_the_tracer_sees_what_leaves(tmp_path: Path) -> None:
     log = tmp_path / LOG
-    assert run([*ALONE, *traced(log)], "-c", TALKATIVE).returncode == 0
+    assert run([*ALONE, *traced(log)], sys.executable, "-c", TALKATIVE).returncode == 0
     trace = Trace(log)
     said = "\n".join(trace.outside())
     assert "192.0.2.1" in said
@@ -82,7 +83,7 @@ def test_the_tracer_sees_what_leaves(tmp_path: Path) -> None:
 @NEEDS_TRACER
 def test_the_tracer_lets_pass_what_stays(tmp_path: Path) -> None:
     log = tmp_path / LOG
-    assert run(traced(log), "-c", DISCREET).returncode == 0
+    assert run(traced(log), sys.executable, "-c", DISCREET).returncode == 0
     trace = Trace(log)
     assert (trace.outside(), trace.lookups()) == ([], [])
     assert trace.loopback()
@@ -125,7 +126,7 @@ def test_nothing_leaves_unasked(tmp_path: Path) -> None:
 )
 def test_offline_commands_ask_nobody(tmp_path: Path, words: tuple[str, ...], code: int) -> None:
     profile, log = tmp_path / "profile", tmp_path / LOG
-    base = ("-m", "app", "--profile", str(profile), "--offline")
+    base = (*program(), "--profile", str(profile), "--offline")
     done = run(traced(log), *base, *words, "--json")
     assert done.returncode == code, done.stderr
     nothing_left(log)

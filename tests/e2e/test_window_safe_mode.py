@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.fixtures.program import program
 from tests.fixtures.windows import (
     PATIENCE_S,
     ROOT,
@@ -69,7 +70,7 @@ def test_a_safe_start_that_is_wished_says_so(profile: Path) -> None:
 
 
 def test_a_command_that_was_killed_is_nobody_elses_crash(profile: Path, storyteller: Path) -> None:
-    command = [sys.executable, "-m", "app", "--profile", str(profile), "ask", "hi"]
+    command = [*program(), "--profile", str(profile), "ask", "hi"]
     with subprocess.Popen([*command, "--model", str(storyteller)], cwd=ROOT) as asking:
         process = psutil.Process(asking.pid)
         trials: list[psutil.Process] = []

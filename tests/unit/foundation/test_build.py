@@ -64,3 +64,22 @@ def test_a_damaged_list_of_licences_is_as_good_as_none(inside: Path, text: str |
     if text is not None:
         (inside / "licences" / "index.json").write_text(text, "utf-8")
     assert build.licences() == ()
+
+
+def test_what_was_copied_in_part_is_found(inside: Path) -> None:
+    (inside / "whole").write_bytes(b"12345")
+    (inside / "cut").write_bytes(b"12")
+    listed = {"whole": 5, "cut": 5, "gone/too": 1}
+    (inside / build.LIST).write_text(json.dumps(listed), "utf-8")
+    assert build.damaged() == ("cut", "gone/too")
+
+
+@pytest.mark.parametrize("text", [None, "", "[]"])
+def test_without_its_list_a_bundle_is_damaged(inside: Path, text: str | None) -> None:
+    if text is not None:
+        (inside / build.LIST).write_text(text, "utf-8")
+    assert build.damaged() == (build.LIST,)
+
+
+def test_a_checkout_is_not_damaged() -> None:
+    assert build.damaged() == ()

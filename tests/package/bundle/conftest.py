@@ -1,0 +1,115 @@
+"""These tests are about a bundle: `python3 dev.py package --verify` makes and names one.
+
+Without it they are left, and the summary says how many.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+_TESTED, _EXECUTABLE = "HEARTH_TESTED_PACKAGE", "HEARTH_EXECUTABLE"
+_NOBODY = 65534
+DEADLINE_S = 180
+_left: list[str] = []
+
+Hearth = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if os.environ.get(_TESTED) and os.environ.get(_EXECUTABLE):
+        return
+    ours = [item for item in items if HERE in item.path.parents]
+    _left.extend(item.name for item in ours)
+    if ours:
+        config.hook.pytest_deselected(items=ours)
+        items[:] = [item for item in items if HERE not in item.path.parents]
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    if _left:
+        terminalreporter.write_line(
+            f"{len(_left)} tests of the bundle were left to `python3 dev.py package --verify`"
+        )
+
+
+@pytest.fixture(scope="session")
+def out() -> Path:
+    """Where all that was made is."""
+    return Path(os.environ[_TESTED])
+
+
+@pytest.fixture(scope="session")
+def bundle(out: Path) -> Path:
+    """The bundle as it is handed out."""
+    return out / "bundle" / "hearth"
+
+
+@pytest.fixture(scope="session")
+def executable() -> Path:
+    """The program of the copy that is tested: read-only, in a folder with an unusual name."""
+    return Path(os.environ[_EXECUTABLE])
+
+
+@pytest.fixture
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home of somebody whose name is not English."""
+    folder = Path(os.path.realpath(tmp_path_factory.mktemp("h"))) / "Jürgen Žižek"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def environment(home: Path, tmp_path: Path) -> dict[str, str]:
+    """All that Hearth is given: a home, a path with no program in it, and no display."""
+    (tmp_path / "nothing").mkdir()
+    return {
+        "HOME": str(home),
+        "PATH": str(tmp_path / "nothing"),
+        "QT_QPA_PLATFORM": "offscreen",
+        "LANG": "C",
+    }
+
+
+@pytest.fixture
+def hearth(executable: Path, environment: dict[str, str], home: Path) -> Hearth:
+    """Starts the bundle as somebody who may not write to its folder."""
+
+    def run(*words: str, under: tuple[str, ...] = (), **more: str) -> Any:
+        return subprocess.run(
+            [*under, str(executable), *words],
+            cwd=home,
+            env={**environment, **more},
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            timeout=DEADLINE_S,
+            check=False,
+            **_as_nobody(home, executable),
+        )
+
+    return run
+
+
+def _as_nobody(home: Path, executable: Path) -> dict[str, int]:
+    """Root may write anywhere; so the program is started as nobody, where nobody may come there."""
+    if os.name != "posix" or os.geteuid() != 0:
+        return {}
+    for folder in (executable, *executable.parents, *home.parents):
+        if not folder.stat().st_mode & 0o001 and folder not in _own(home):
+            return {}
+    for folder in _own(home):
+        folder.chmod(folder.stat().st_mode | 0o011)
+    os.chown(home, _NOBODY, _NOBODY)
+    return {"user": _NOBODY, "group": _NOBODY}
+
+
+def _own(home: Path) -> list[Path]:
+    """The folders above a home that the tests made."""
+    return [folder for folder in home.parents if "pytest-" in folder.name or folder == home.parent]
