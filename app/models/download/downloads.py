@@ -14,7 +14,7 @@ from pathlib import Path
 
 from app.models.download.asking import check
 from app.models.download.crew import Crew, Finished
-from app.models.download.entry import Entry
+from app.models.download.entry import RUNNING, Entry
 from app.models.download.herald import Callback, Herald
 from app.models.download.job import Tools
 from app.models.download.pace import Limit
@@ -68,7 +68,8 @@ class Downloads:
                     self._herald.note(entry.key)
 
     def add(self, wanted: Wanted) -> str:
-        """Have it on the disk; its key. One that is in the list goes on, or is made again.
+        """Have it on the disk; its key. One that is in the list goes on, or is made again; one that
+        is another file now begins anew.
 
         Raises InvalidInput for what cannot be fetched.
         """
@@ -76,6 +77,9 @@ class Downloads:
         key = wanted.key
         with self._changed:
             entry = self._crew.entries.get(key)
+            if entry is not None and entry.state not in RUNNING and entry.is_other(wanted):
+                self.cancel(key)  # what is here of it belongs to what it was before
+                entry = None
             if entry is None or entry.state == "done":
                 self._crew.entries[key] = Entry(wanted)
             self._go_on(key)

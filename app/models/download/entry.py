@@ -76,6 +76,15 @@ class Entry:
     def key(self) -> str:
         return self.wanted.key
 
+    def is_other(self, wanted: Wanted) -> bool:
+        """Whether `wanted`, of the same key, is known to have other content."""
+        for index, (known, asked) in enumerate(zip(self.wanted.parts, wanted.parts, strict=True)):
+            said = self.expected.get(index)
+            sha256 = known.sha256 or (said.sha256 if said is not None else "")
+            if sha256 and asked.sha256 and sha256 != asked.sha256:
+                return True
+        return False
+
     def progress(self, held: str = "") -> Progress:
         """A snapshot; `held` is why nothing runs now."""
         state, note, left_s, speed = self.state, self.note, None, 0.0

@@ -48,14 +48,26 @@ class QueueFile:
         return found
 
     def save(self, own: Mapping[str, Json | None]) -> None:
-        """Write these by their key, remove those that are None. Raises OSError."""
+        """Write these by their key, remove those that are None. A list that makes no sense is kept
+        aside. Raises OSError, also where there is a list that cannot be read now."""
         with alone(self._path.with_suffix(".lock"), _LOCK_WAIT_S):
-            items = [item for item in self._items() if _key_of(item) not in own]
+            found = self._read()
+            if found is None:
+                self._path.replace(self._path.with_name(f"{self._path.stem}-unread.json"))
+            items = [item for item in found or [] if _key_of(item) not in own]
             items += [item for item in own.values() if item is not None]
             said = json.dumps({"downloads": FORMAT, "items": items}, indent=1)
             write_atomically(self._path, said.encode("ascii") + b"\n")
 
     def _items(self) -> list[Json]:
+        try:
+            return self._read() or []
+        except OSError as error:
+            log.warning("downloads: the list was not read: %s", error)
+            return []
+
+    def _read(self) -> list[Json] | None:
+        """None where what is there makes no sense. Raises OSError."""
         try:
             with self._path.open("rb") as file:
                 content = file.read(MOST_BYTES + 1)
@@ -68,9 +80,9 @@ class QueueFile:
             return [item for item in items if isinstance(item, dict)]
         except FileNotFoundError:
             return []
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-            log.warning("downloads: the list was not read: %s", error)
-            return []
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            log.warning("downloads: the list makes no sense: %s", error)
+            return None
 
 
 def leave_note(shop: Path, entry: Entry) -> None:

@@ -128,3 +128,28 @@ def test_nothing_is_written_where_nothing_may_be(tmp_path: Path) -> None:
     one = entry()
     with pytest.raises(OSError):
         QueueFile(tmp_path / "missing" / "downloads.json").save({one.key: item_of(one)})
+
+
+@pytest.mark.parametrize("content", [b"{ half of it", b'{"downloads": 99, "items": [{}]}'])
+def test_a_list_that_makes_no_sense_is_kept_aside(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "downloads.json"
+    path.write_bytes(content)
+    one = entry()
+    QueueFile(path).save({one.key: item_of(one)})
+    assert (tmp_path / "downloads-unread.json").read_bytes() == content
+    assert [found.key for found in QueueFile(path).load()] == [one.key]
+
+
+def test_a_list_that_cannot_be_read_now_is_not_written_over(tmp_path: Path) -> None:
+    path, aside = tmp_path / "downloads.json", tmp_path / "aside"
+    one, other = entry(1), entry(2)
+    file = QueueFile(path)
+    file.save({one.key: item_of(one)})
+    path.rename(aside)
+    path.symlink_to(path.name)  # as on a disk with a fault
+    assert file.load() == []
+    with pytest.raises(OSError, match="symbolic links"):
+        file.save({other.key: item_of(other)})
+    path.unlink()
+    aside.rename(path)
+    assert [found.key for found in file.load()] == [one.key]

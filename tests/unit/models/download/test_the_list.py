@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from pathlib import Path
 
@@ -206,6 +207,38 @@ def test_offline_waits_until_it_is_over(place: Place, content: Held) -> None:
         done = downloads.wait(key, LONG_S)
         assert done is not None
         assert done.state == "done"
+
+
+@pytest.mark.parametrize("state", ["failed", "paused", "restarted"])
+def test_a_model_that_was_replaced_and_is_chosen_anew_comes(
+    place: Place, content: Held, state: str
+) -> None:
+    """The hub keeps the name and has other content: what was known of it is known no more."""
+    newer = model(seed=77)
+    place.hub.sabotage(FallenSilent(40))
+    with place.downloads() as downloads:
+        key = downloads.add(wanted(content))
+        halfway = int(content.bytes * 0.4)
+        while (now := downloads.state(key)) is not None and now.done_bytes < halfway:
+            downloads.wait(key, 0.005)
+        downloads.pause(key)
+        downloads.wait(key, LONG_S)
+        place.hub.heal()
+        place.serve(newer)
+        if state == "failed":
+            downloads.resume(key)
+            until(downloads, key, "failed")
+    with contextlib.ExitStack() as stack:
+        downloads = stack.enter_context(place.downloads())
+        downloads.begin()
+        if state != "restarted":
+            until(downloads, key, "failed", "paused")
+        assert downloads.add(wanted(newer)) == key
+        done = downloads.wait(key, LONG_S)
+        assert done is not None
+        assert (done.state, done.wanted) == ("done", wanted(newer))
+    assert place.files() == in_pieces(newer)
+    assert place.partials() == []
 
 
 def test_a_few_run_at_once_and_the_others_wait_for_their_turn(place: Place) -> None:
