@@ -164,6 +164,7 @@ class MainWindow(QWidget):
 
             page = SettingsPage(self._services, self._bridge, self._notify)
             page.left.connect(self.show_chat)
+            page.token_changed.connect(self.downloads.try_now)
             self.pages.addWidget(page)
             self._settings_page = page
         self.pages.setCurrentWidget(self._settings_page)
