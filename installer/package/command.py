@@ -49,6 +49,9 @@ ARTEFACTS = {
     "tar": Artefact("installer.linux.tar", ("linux",), "tests/package/linux"),
     "nsis": Artefact("installer.windows.nsis", ("linux", "win32"), "tests/package/windows"),
     "app": Artefact("installer.macos.app", ("darwin",), "tests/package/macos"),
+    "bill": Artefact(
+        "installer.package.bill", ("linux", "win32", "darwin"), "tests/package/bundle"
+    ),
 }
 BUNDLE = "bundle"
 _TESTED = "HEARTH_TESTED_PACKAGE"
