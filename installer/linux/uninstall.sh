@@ -1,0 +1,52 @@
+#!/bin/sh
+# Removes the Hearth that install.sh put below ~/.local. Chats, settings and models stay.
+set -eu
+
+refuse() {
+    printf '%s\n' "$@" >&2
+    exit 3
+}
+
+home=${HOME-}
+[ -n "$home" ] || refuse "Nobody's home: HOME is not set."
+place=$home/.local/lib/hearth
+bin=$home/.local/bin
+[ -f "$place/installed-files" ] || refuse "No Hearth of install.sh is in $place; nothing was removed."
+share=$(cat "$place/installed-in")
+
+for process in /proc/[0-9]*; do
+    case "$(readlink "$process/exe" 2>/dev/null || true)" in
+        "$place"/*) refuse "Hearth is running. Close it, then start this again; nothing was removed." ;;
+    esac
+done
+
+# A folder that is empty now, and those above it up to ~/.local or share, go too.
+tidy() {
+    folder=$1
+    while [ "$folder" != "$share" ] && [ "$folder" != "$home/.local" ] && [ "$folder" != / ]; do
+        rmdir "$folder" 2>/dev/null || break
+        folder=$(dirname -- "$folder")
+    done
+}
+
+while read -r name; do
+    rm -f "$share/$name"
+    tidy "$(dirname -- "$share/$name")"
+done < "$place/installed-files"
+[ "$(readlink "$bin/hearth" || true)" != "$place/hearth" ] || rm -f "$bin/hearth"
+# Newer versions that Hearth fetched by itself; there is nothing of a person's in there.
+rm -rf "$share/hearth-program" "$place"
+tidy "$bin"
+tidy "$home/.local/lib"
+
+update() {
+    ! command -v "$1" >/dev/null 2>&1 || [ ! -d "$2" ] || "$1" "$2" >/dev/null 2>&1 || true
+}
+update update-desktop-database "$share/applications"
+update update-mime-database "$share/mime"
+
+printf 'Hearth is removed.\n'
+if [ -d "$share/hearth" ]; then
+    printf 'Your chats, settings and models are still in %s.\n' "$share/hearth"
+    printf 'Remove that folder too if you want none of them.\n'
+fi
