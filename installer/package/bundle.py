@@ -73,13 +73,14 @@ def _collect_licences(workshop: Workshop, runtime: Path, work: Path, inside: Pat
 
 
 def _strip(workshop: Workshop, inside: Path) -> None:
-    """Take the debug symbols out of Python's own libraries; the others come without, and what was
-    tested byte for byte stays as it is."""
+    """Take the debug symbols out of all libraries but the runtime's, which come without and stay as
+    they were tested, byte for byte."""
     if contents.system() != "linux" or not shutil.which("strip"):
         return
-    own = [*inside.glob("libpython*"), *inside.glob("python*/lib-dynload/*.so")]
-    for path in own:
-        if not path.is_symlink() and elf.is_elf(path):
+    for path in sorted(inside.rglob("*.so*")):
+        if inside / "runtime" in path.parents or path.is_symlink():
+            continue
+        if elf.is_elf(path):
             path.chmod(0o755)
             subprocess.run(["strip", "--strip-unneeded", str(path)], check=True)
 
