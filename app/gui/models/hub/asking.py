@@ -16,15 +16,12 @@ from app.gui.models.desk import Desk
 from app.gui.models.known import address_of
 from app.gui.models.subjects import Model, Variant
 from app.gui.services import GuiServices
-from app.inference.catalogue_planning import Subject
+from app.inference.repository_planning import header_group, resized, subject_of
 from app.models.offered import Found, QuantGroup, RepositoryInfo, Sort
-from app.models.remote_header import Place
 from app.planner.plan import Plan
 from app.planner.quality import quality_of
 
 PAGE = 30
-_MIDDLE = ("Q4_K_M", "UD-Q4_K_XL", "Q4_K_S", "IQ4_XS", "Q4_0", "MXFP4_MOE", "Q5_K_M", "Q8_0")
-"""Whose header is read for all: what most people take, and so the one to be exact for."""
 
 
 class HubDoor(Protocol):
@@ -99,19 +96,6 @@ class HubDesk:
             return next(steps).facts
 
 
-def header_group(info: RepositoryInfo) -> QuantGroup:
-    """The file whose header speaks for all: one in the middle, in as few parts as there are."""
-    ranked = {quant: place for place, quant in enumerate(_MIDDLE)}
-    least = min(len(group.parts) for group in info.groups)
-    few = [group for group in info.groups if len(group.parts) == least]
-    return min(few, key=lambda group: ranked.get(group.quant.upper(), len(ranked)))
-
-
-def subject_of(info: RepositoryInfo, group: QuantGroup) -> Subject:
-    """What is planned for one file of a repository."""
-    return Subject(Place(info.id, group.name, info.commit or "main"), group.quant)
-
-
 def model_of(info: RepositoryInfo, read: QuantGroup, facts: ModelFacts) -> Model:
     """The repository as a model of the page; the facts of one file stand for all, resized."""
     name = info.id.partition("/")[2]
@@ -131,27 +115,3 @@ def model_of(info: RepositoryInfo, read: QuantGroup, facts: ModelFacts) -> Model
             )
         )
     return Model(name, tuple(variants), licence=info.licence, repo=info.id)
-
-
-def resized(facts: ModelFacts, group: QuantGroup) -> ModelFacts:
-    """The same model in a file of another size: all its weights grow or shrink alike."""
-    if not group.bytes or not facts.weight_bytes:
-        return dataclasses.replace(facts, quant=group.quant)
-    beside = max(0, facts.file_bytes - facts.weight_bytes - facts.lookahead_bytes)
-    whole = facts.weight_bytes + facts.lookahead_bytes
-    factor = max(1, group.bytes - beside) / whole
-
-    def scaled(n_bytes: int) -> int:
-        return round(n_bytes * factor)
-
-    return dataclasses.replace(
-        facts,
-        quant=group.quant,
-        file_bytes=group.bytes,
-        input_bytes=scaled(facts.input_bytes),
-        layer_bytes=tuple(map(scaled, facts.layer_bytes)),
-        expert_layer_bytes=tuple(map(scaled, facts.expert_layer_bytes)),
-        output_bytes=scaled(facts.output_bytes),
-        tied_output_bytes=scaled(facts.tied_output_bytes),
-        lookahead_bytes=scaled(facts.lookahead_bytes),
-    )
