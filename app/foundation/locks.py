@@ -1,9 +1,13 @@
-"""A lock on an open file, which the system gives back when its process ends. Standard library."""
+"""Locks on open files, which the system gives back when their process ends. Standard library."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
 
 
 def lock(descriptor: int) -> bool:
@@ -22,3 +26,22 @@ def lock(descriptor: int) -> bool:
     except OSError:
         return os.name == "posix"
     return True
+
+
+@contextlib.contextmanager
+def alone(path: Path, wait_s: float) -> Iterator[bool]:
+    """Nobody else is in here with the same `path`, a file that is made for that and stays.
+
+    After `wait_s` it is done all the same, with False: who holds it may be stopped. Raises OSError
+    where the file cannot be made.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
+    try:
+        end_s = time.monotonic() + wait_s
+        is_ours = lock(descriptor)
+        while not is_ours and time.monotonic() < end_s:
+            time.sleep(0.001)
+            is_ours = lock(descriptor)
+        yield is_ours
+    finally:
+        os.close(descriptor)

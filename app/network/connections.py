@@ -18,12 +18,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from app.foundation.errors import StorageError
+from app.foundation.locks import alone
 from app.foundation.paths import storage_error
 
 MOST_BYTES: Final = 4 * 1024 * 1024
 """Some twenty thousand connections. Beyond it the older half is dropped."""
 _FIRST_BYTES: Final = 64
 """Holds the whole first line where that says how many were dropped."""
+_LOCK_WAIT_S: Final = 5.0
 CUT_OFF: Final = "cut off"
 """The outcome of a connection whose end nobody could write down."""
 
@@ -92,23 +94,27 @@ class Connections:
         line = b"\n" + json.dumps(fields, ensure_ascii=True).encode("ascii") + b"\n"
         with self._lock:
             try:
-                flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
-                descriptor = os.open(self._path, flags, 0o600)
-                try:
-                    if os.write(descriptor, line) < len(line):
-                        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-                    is_full = os.fstat(descriptor).st_size > MOST_BYTES
-                finally:
-                    os.close(descriptor)
+                with alone(self._path.with_suffix(".lock"), _LOCK_WAIT_S) as is_alone:
+                    if self._write(line) > MOST_BYTES and is_alone:
+                        with contextlib.suppress(OSError):
+                            self._shorten()
             except OSError as error:
                 raise storage_error(error, self._path) from error
-            if is_full:
-                with contextlib.suppress(OSError):
-                    self._shorten()
+
+    def _write(self, line: bytes) -> int:
+        """How long the file is now."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
+        descriptor = os.open(self._path, flags, 0o600)
+        try:
+            if os.write(descriptor, line) < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return os.fstat(descriptor).st_size
+        finally:
+            os.close(descriptor)
 
     def _shorten(self) -> None:
-        """Keep the newer half. Connections of another process that end meanwhile lose their
-        ending, not their beginning."""
+        """Keep the newer half. Hold the lock over all processes: what another one wrote meanwhile
+        would be gone."""
         lines = self._lines()
         dropped = sum(_count(line.get("dropped")) for line in lines)
         kept, size = len(lines), 0

@@ -1,5 +1,4 @@
-"""The right to write one download's partial files, or one list of several processes, held by one
-thread of one process at a time.
+"""The right to write one download's partial files, held by one thread of one process at a time.
 
 The system gives it back when a process ends, however it ends. Any thread.
 """
@@ -8,14 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
 
 from app.foundation.locks import lock
-
-_POLL_S: Final = 0.01
 
 
 class Claim:
@@ -53,19 +47,3 @@ class Claim:
         if remove and os.name != "posix":
             with contextlib.suppress(OSError):
                 self._path.unlink()
-
-
-@contextlib.contextmanager
-def alone(path: Path, wait_s: float) -> Iterator[None]:
-    """No other process is in here with the same `path`; after `wait_s` it is done all the same.
-    Raises OSError where no file can be made there."""
-    end_s = time.monotonic() + wait_s
-    claim = Claim.take(path)
-    while claim is None and time.monotonic() < end_s:
-        time.sleep(_POLL_S)
-        claim = Claim.take(path)
-    try:
-        yield
-    finally:
-        if claim is not None:
-            claim.release()

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Final, cast, get_args
 
 from app.foundation.errors import HearthError
+from app.foundation.locks import alone
 from app.models.download.asking import SHA256, check
-from app.models.download.claim import alone
 from app.models.download.entry import Entry
 from app.models.download.partial import Expected
 from app.models.download.places import WORKSHOP

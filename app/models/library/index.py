@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any, Final, TypeVar, get_args
 
 from app.foundation.errors import StorageError
+from app.foundation.locks import alone
 from app.foundation.paths import storage_error
-from app.models.download.claim import alone
 from app.models.library.kept import Kept, Source, State, Verified
 from app.settings.file import write_atomically
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -81,3 +83,37 @@ def test_a_record_that_cannot_be_read_is_not_an_empty_one(tmp_path: Path) -> Non
     for ask in (Connections(path).all, Connections(path).n_dropped):
         with pytest.raises(StorageError, match="cannot be read"):
             ask()
+
+
+_OTHER = """
+import sys
+from pathlib import Path
+from app.network import connections as module
+module.MOST_BYTES = int(sys.argv[3])
+record = module.Connections(Path(sys.argv[1]))
+sys.stdin.readline()
+for number in range(1500):
+    record.begin(f"{sys.argv[2]}{number}", "a test").end("200")
+"""
+
+
+def test_several_processes_hide_nothing_of_each_other_while_the_oldest_go(tmp_path: Path) -> None:
+    path = tmp_path / "connections.jsonl"
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", _OTHER, str(path), name, "60000"],
+            stdin=subprocess.PIPE,
+            text=True,
+        )
+        for name in "abc"
+    ]
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    for process in processes:
+        process.communicate()
+        assert process.returncode == 0
+    record = Connections(path)
+    assert len(record.all()) + record.n_dropped() == 4500
+    assert [entry.outcome for entry in record.all()] == ["200"] * len(record.all())
