@@ -22,7 +22,7 @@ from app.conversations.schema import SCHEMA
 from app.database.connection import Database, Opened
 from app.foundation import launcher, runtimes
 from app.foundation.errors import HearthError
-from app.foundation.paths import Profile, person_path, write_problem
+from app.foundation.paths import Profile, native_runtime, person_path, write_problem
 from app.foundation.sentinel import Sentinels
 from app.gui import application
 from app.gui.instance import claim
@@ -234,7 +234,16 @@ class WindowServices:
         return [
             Fact("llama.cpp", f"{found.runtime}, variant {found.variant}"),
             Fact("Instruction sets in use", " ".join(found.features)),
+            Fact("Graphics modules", ", ".join(_graphics_modules()) or "none inside"),
         ]
+
+
+def _graphics_modules() -> tuple[str, ...]:
+    """What the runtime in use could compute with; whether there is a card is the machine's."""
+    from app.engine.native.backends import gpu_modules
+
+    folder = native_runtime()
+    return gpu_modules(folder) if folder is not None and folder.is_dir() else ()
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from app.gui.notify import Notifier
 from app.gui.services import Fact, GuiServices
 from app.gui.settings.about import program_facts
 from app.gui.settings.folders import FoldersControl, ModelsFolderRow
+from app.gui.settings.licences import LicencesRow
 from app.gui.settings.rows import FactRows, OptionRow
 from app.gui.settings.secret_row import SecretRow, proxy_row, token_row
 from app.gui.widgets.buttons import IconButton, TextButton
@@ -136,7 +137,8 @@ class SettingsPage(QWidget):
         self._section(self.tr("Network"), [*self._secrets(), *self._options("network")])
         about = FactRows("")
         about.show_facts(program_facts(self._services.safe_mode))
-        self._section(self.tr("About"), [about, self.runtime])
+        self.licences = LicencesRow(self._bridge, self._open_folder)
+        self._section(self.tr("About"), [about, self.runtime, self.licences])
         self._column.addStretch(1)
 
     def _section(self, title: str, rows: Sequence[QWidget], *, minor: bool = False) -> None:
