@@ -12,6 +12,7 @@ BENCHES = {
     "stop": ("Stop while reading the prompt, writing and loading", "stop"),
     "drawn": ("Generation speed while the answer is being drawn", "drawn"),
     "start": ("Start-up and memory against an empty PySide6 window", "start"),
+    "packed": ("Start-up of the bundle against that from source", "packed"),
     "runtime": ("The runtime that ships against a build for this processor", "runtime"),
     "gui": ("The window's thread while 200 tokens/s stream into 10,000 messages", "gui_stalls"),
 }

@@ -8,22 +8,24 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from tests.bench.table import Row, median
 
 ROUNDS = 7
 MIB = 1024 * 1024
+FROM_SOURCE = (sys.executable, "-m", "tests.bench.start_child")
 
 
 def run(rounds: int = ROUNDS) -> list[Row]:
     """Alternate between both kinds of start; medians."""
     empty, hearth = [], []
     with tempfile.TemporaryDirectory() as profile:
-        _start("hearth", profile)  # the first start makes the profile and compiled modules
+        start("hearth", profile)  # the first start makes the profile and compiled modules
         for _ in range(rounds):
-            empty.append(_start("empty"))
-            hearth.append(_start("hearth", profile))
+            empty.append(start("empty"))
+            hearth.append(start("hearth", profile))
     bare = median([figures["window_ms"] for figures in empty])
     shown = median([figures["window_ms"] for figures in hearth])
     ready = median([figures["ready_ms"] - figures["window_ms"] for figures in hearth])
@@ -38,8 +40,9 @@ def run(rounds: int = ROUNDS) -> list[Row]:
     ]
 
 
-def _start(kind: str, *words: str) -> dict[str, Any]:
-    command = [sys.executable, "-m", "tests.bench.start_child", kind, repr(time.monotonic())]
+def start(kind: str, *words: str, program: Sequence[str] = FROM_SOURCE) -> dict[str, Any]:
+    """The figures of one start."""
+    command = [*program, kind, repr(time.monotonic())]
     # As people start it: with the compiled modules that Python keeps from the start before.
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     done = subprocess.run(

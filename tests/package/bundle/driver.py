@@ -1,4 +1,6 @@
-"""The window of the bundle with its driver inside; see installer/package/driver.spec."""
+"""The window of the bundle with its driver inside, or one measured start of it; see
+installer/package/driver.spec and tests/bench/packed.py.
+"""
 
 import sys
 from pathlib import Path
@@ -6,6 +8,12 @@ from pathlib import Path
 # What Hearth starts as helpers is the program that people have.
 sys.executable = str(Path(sys.executable).with_name("hearth"))
 
-from tests.fixtures import window_driver  # noqa: E402
+if sys.argv[1:2] == ["--start"]:
+    del sys.argv[1]
+    from tests.bench import start_child
 
-sys.exit(window_driver.main())
+    start_child.main()
+else:
+    from tests.fixtures import window_driver
+
+    sys.exit(window_driver.main())
