@@ -101,6 +101,9 @@ SYSTEM_LIBRARIES = {
     "libxcb-xkb1": r"libxcb-xkb\.so.*",
 }
 
+#: Packed, and not among what `dev.py` asks for to open a window: the Debian package of each.
+TO_PACK = {"libwayland-cursor.so.0": "libwayland-cursor0"}
+
 #: Opened only where there are graphics cards: its absence is an answer, not a fault.
 OPTIONAL_LIBRARIES = ("libvulkan1",)
 
