@@ -15,7 +15,8 @@ from urllib.parse import quote
 from app.foundation.errors import InvalidInput, NetworkError
 from app.foundation.paths import Profile
 from app.network.connections import Connections
-from app.network.policy import HUB, HUB_HOSTS, Policy, host_of, is_loopback
+from app.network.policy import HUB, HUB_HOSTS, Policy, host_of
+from app.settings.addresses import is_mirror
 from app.settings.file import SettingsFile
 from app.settings.option import Option
 from app.settings.schema import (
@@ -229,14 +230,13 @@ def endpoint() -> str:
     if not asked:
         return f"https://{HUB}"
     try:
-        host = host_of(asked)
+        host_of(asked)
     except NetworkError as error:
-        host = ""
         detail = error.detail
     else:
-        detail = "It must begin with https://."
-    if host and (asked.startswith("https://") or is_loopback(host)):
-        return asked
+        if is_mirror(asked):
+            return asked
+        detail = "It must begin with https://, and end with the name of the host or a path."
     raise InvalidInput(
         f"{ENDPOINT} names no mirror that can be asked.", detail, "Correct it, or unset it."
     )

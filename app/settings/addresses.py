@@ -11,7 +11,7 @@ LONGEST = 500
 def is_mirror(text: str) -> bool:
     """A place that is asked with encryption, or on this computer without; empty is none."""
     parts = _parts(text)
-    if parts is None or parts.query or parts.fragment:
+    if parts is None or "?" in text or "#" in text:
         return not text
     return parts.scheme == "https" or (parts.scheme == "http" and _is_here(parts.hostname or ""))
 

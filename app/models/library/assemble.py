@@ -22,6 +22,7 @@ ORDER: Final[tuple[Source, ...]] = (
 )
 _RANK: Final = {source: place for place, source in enumerate(ORDER)}
 _PERSONAL: Final[frozenset[Source]] = frozenset({"hearth", "folder", "opened"})
+_MOST_NEAR: Final = 256
 _PRECISION: Final = {"F16": 0, "BF16": 1, "Q8_0": 2, "F32": 3}
 
 
@@ -46,7 +47,7 @@ def models_of(seen: Iterable[Seen]) -> list[Model]:
     used: set[Path] = set()
     models: list[Model] = []
     for (source, folder), entries in groups.items():
-        near = [*beside[source, folder], *beside.get((source, folder.parent), ())]
+        near = _Near([*beside[source, folder], *beside.get((source, folder.parent), ())])
         heads = _heads(entries)
         families = {family_of(head[0].file.path.name) for head in heads}
         for parts in heads:
@@ -84,19 +85,31 @@ def _heads(entries: list[Seen]) -> list[list[Seen]]:
     return heads
 
 
-def _own(
-    parts: list[Seen], near: list[Seen], only_family: bool
-) -> tuple[OnDisk | None, list[OnDisk]]:
+class _Near:
+    """Projectors and adapters near models, by what they are named like. Among very many only
+    those of the very same family are looked at, so that no folder takes for ever."""
+
+    def __init__(self, entries: list[Seen]) -> None:
+        self._all = [(family_of(entry.file.path.name), entry) for entry in entries]
+        self._by_family: dict[str, list[Seen]] = defaultdict(list)
+        for family, entry in self._all:
+            self._by_family[family].append(entry)
+
+    def like(self, family: str, only_family: bool) -> list[Seen]:
+        if len(self._all) > _MOST_NEAR:
+            return self._by_family.get(family, [])[:_MOST_NEAR]
+        return [entry for other, entry in self._all if only_family or are_alike(other, family)]
+
+
+def _own(parts: list[Seen], near: _Near, only_family: bool) -> tuple[OnDisk | None, list[OnDisk]]:
     """The projector and the adapters of a model: those its place names, else those nearby that
     fit and are named alike, or lie in a folder of this model alone."""
     head = parts[0]
     facts, family = head.file.facts, family_of(head.file.path.name)
     projectors = list(head.projectors)
     adapters = list(head.adapters)
-    for entry in near:
+    for entry in near.like(family, only_family):
         other = entry.file
-        if not (only_family or are_alike(family_of(other.path.name), family)):
-            continue
         if other.facts.kind == "adapter":
             if other.facts.architecture in ("", facts.architecture) and not head.adapters:
                 adapters.append(other)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.bootstrap.reach import ENDPOINT, Network, with_sign_in
-from app.foundation.errors import AccessNeeded, NetworkError, Offline
+from app.foundation.errors import AccessNeeded, InvalidInput, NetworkError, Offline
 from app.foundation.paths import Profile
 from app.settings.file import SettingsFile
 from app.settings.schema import MIRROR, OFFLINE, PROXY
@@ -65,6 +65,27 @@ def test_a_mirror_of_the_settings_goes_before_that_of_the_environment(
     fill(hub.shelf, large_bytes=1_000_000)
     assert network.hub.search("tiny llama").repositories
     assert [one.side for one in hub.record.asked] == ["hub"]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://huggingface.co?to=",
+        "https://huggingface.co/#",
+        "https://huggingface.co#top",
+        "http://huggingface.co",
+        "https://ann:pw@huggingface.co",
+        "https://huggingface.co\\@other.example",
+        "ftp://huggingface.co",
+        "huggingface.co",
+    ],
+)
+def test_an_environment_that_names_no_mirror_is_said(
+    network: Network, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.setenv(ENDPOINT, address)
+    with pytest.raises(InvalidInput, match="HF_ENDPOINT"):
+        network.endpoint()
 
 
 def test_a_mirror_takes_effect_at_once_and_the_hub_stays_reachable(
