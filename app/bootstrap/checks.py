@@ -13,6 +13,7 @@ from app.bootstrap.learnt_check import learnt
 from app.bootstrap.runtime import Runtime
 from app.cli.services import Check
 from app.conversations.schema import SCHEMA
+from app.foundation.build import build, damaged
 from app.foundation.children import run_child
 from app.foundation.errors import HearthError, NotPossibleHere
 from app.foundation.paths import write_problem
@@ -41,8 +42,15 @@ def checks(runtime: Runtime) -> Iterator[Check]:
 
 
 def _program(runtime: Runtime) -> Check:
-    version = sys.version.split()[0]
-    return Check("Program", True, f"Hearth {__version__} on Python {version}")
+    words = f"Hearth {__version__} on Python {sys.version.split()[0]}"
+    if (told := build()) is None:
+        return Check("Program", True, words)
+    words += f", built on {told.day} from {told.commit[:12]}"
+    if bad := damaged():
+        more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
+        words += f"; not as it was made: {bad[0]}{more}"
+        return Check("Program", False, words, "Install Hearth again.")
+    return Check("Program", True, f"{words}; complete")
 
 
 def _profile(runtime: Runtime) -> Check:
