@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import signal
 import threading
@@ -22,7 +23,13 @@ from app.conversations.schema import SCHEMA
 from app.database.connection import Database, Opened
 from app.foundation import launcher, runtimes
 from app.foundation.errors import HearthError
-from app.foundation.paths import Profile, native_runtime, person_path, write_problem
+from app.foundation.paths import (
+    Profile,
+    native_runtime,
+    person_path,
+    program_folder,
+    write_problem,
+)
 from app.foundation.sentinel import Sentinels
 from app.gui import application
 from app.gui.instance import claim
@@ -138,6 +145,7 @@ class WindowServices:
             reaching=lambda: _reaching(runtime, self._secrets),
             library=lambda: runtime.library,
             models_folder=runtime.models_folder,
+            updates=lambda: self._network.updates,
             downloads=self._begin_downloads,
             hub=lambda: self._network.hub,
             secrets=lambda: self._secrets,
@@ -155,6 +163,7 @@ class WindowServices:
                 CloseStep("database", self.database.close),
                 CloseStep("settings", runtime.settings.close),
                 CloseStep("pins", runtime.close_pins),
+                CloseStep("updates", self._install_updates),
                 CloseStep("network", self._leave_network),
             ],
         )
@@ -197,6 +206,16 @@ class WindowServices:
 
     def _hold_downloads(self, why: str) -> AbstractContextManager[None]:
         return self._network.downloads.held(why)
+
+    def _install_updates(self, deadline_s: float) -> bool:
+        """What waits for Hearth to be quit; nothing is built where nothing waits."""
+        with contextlib.suppress(RuntimeError):  # nobody's home
+            if program_folder().is_dir():
+                try:
+                    return self._network.updates.close(deadline_s)
+                except HearthError as error:
+                    _log.warning("updates: %s", error)
+        return True
 
     def _leave_network(self, _deadline_s: float) -> bool:
         self._network.close()

@@ -26,6 +26,7 @@ from app.gui.main_window import MainWindow
 from app.gui.notify import Notifier
 from app.gui.services import GuiServices
 from app.gui.signals import QuitSignals
+from app.gui.updating import UpdateNotices
 from app.gui.widgets.toast import Notice
 from app.network import offline
 from app.protocol.model_ref import BUILT_IN
@@ -160,6 +161,9 @@ class Session(QObject):
         self.window = MainWindow(services, self.bridge, self.notify)
         self.window.setWindowIcon(icons.app_icon())
         self._advice = AdviceBanner(services, self.bridge, self.notify, self.window.banners, self)
+        self._updates = UpdateNotices(
+            services, self.bridge, self.window.banners, self.window.show_settings, self
+        )
         self._unsubscribe = services.settings.subscribe(self.bridge.relay(self._setting_changed))
         self._connect()
 
@@ -185,6 +189,7 @@ class Session(QObject):
         self._closing.wait()
         self._unsubscribe()
         self._advice.close()
+        self._updates.close()
         self._stop_listening()
         self._signals.close()
         self.bridge.close()
@@ -214,6 +219,7 @@ class Session(QObject):
             self.bridge.watch(self._services.first_load, self._loaded_first)
         self._listen()
         self.window.ready_messages()
+        self._updates.begin()
         self._collecting.settle()
         if self._services.open_model:
             self.window.open_model(self._services.open_model)

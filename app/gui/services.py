@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from app.metrics.recorder import Recorder
     from app.settings.file import SettingsFile
     from app.settings.secrets import Secrets
+    from app.updates.updates import Updates
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ class GuiServices:
     `library` builds, off the GUI thread, what knows the models on this computer, `hub` what asks
     Hugging Face, which it does only when told to. `secrets` keeps tokens for `endpoint`,
     the hub or the mirror that is asked now; `models_folder` is where downloads go.
+    `updates` builds, off the GUI thread, what asks for newer versions of Hearth when told to.
     `restore_backup`, where the database was damaged, brings the newest backup back.
     """
 
@@ -96,5 +98,6 @@ class GuiServices:
     secrets: Callable[[], Secrets] | None = None
     endpoint: Callable[[], str] | None = None
     models_folder: Callable[[], Path] | None = None
+    updates: Callable[[], Updates] | None = None
     restore_backup: Callable[[], Future[None]] | None = None
     close_steps: list[CloseStep] = field(default_factory=list)

@@ -34,6 +34,7 @@ SECTIONS: Final = (
     Section("downloads", "Downloads"),
     Section("network", "Network"),
     Section("privacy", "Privacy"),
+    Section("updates", "Updates"),
     Section("window", "Window"),
 )
 
@@ -321,7 +322,7 @@ OFFLINE: Final = switch(
 UPDATES_DAILY: Final = switch(
     "updates.daily",
     False,
-    section="privacy",
+    section="updates",
     label="Look for newer versions of Hearth",
     note="Once a day one small signed file is asked for. Nothing is said about you or this "
     "computer, and nothing is installed before you say so.",
@@ -330,9 +331,17 @@ UPDATES_DAILY: Final = switch(
 UPDATES_ASKED: Final = switch(
     "updates.asked",
     False,
-    section="privacy",
+    section="updates",
     label="Asked about newer versions",
     note="Whether it was asked if Hearth may look for newer versions.",
+    shown=False,
+)
+UPDATES_TOLD: Final = text(
+    "updates.told",
+    "",
+    section="updates",
+    label="Told about a version that did not start",
+    note="The version of which it was said last that it did not start.",
     shown=False,
 )
 MIRROR: Final = text(
@@ -394,6 +403,7 @@ OPTIONS: Final[tuple[Option[Any], ...]] = (
     OFFLINE,
     UPDATES_DAILY,
     UPDATES_ASKED,
+    UPDATES_TOLD,
     MIRROR,
     PROXY,
     SIDEBAR_VISIBLE,

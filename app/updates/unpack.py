@@ -22,6 +22,7 @@ from app.updates.files import check_room, put_in_place, remove, storage_error
 MOST_FILES: Final = 20_000
 _COPY_BYTES: Final = 1 << 20
 _DEEPEST: Final = 24
+_MOST_PADDING_BYTES: Final = 16 << 20
 _PART: Final = re.compile(r"[^\x00-\x1f\x7f<>:\"/\\|?*]{1,200}\Z")
 
 Tick = Callable[[int], None]
@@ -33,7 +34,7 @@ class _Wrong(Exception):
 
 
 def unpack(archive: Path, home: Path, unpacked_bytes: int, tick: Tick) -> None:
-    """Everything in `archive`, at most `unpacked_bytes`, as the new folder `home`.
+    """Everything in `archive`, `unpacked_bytes` in all, as the new folder `home`.
 
     Raises UpdateRefused, StorageError, and what `tick` raises; then nothing is at `home`.
     """
@@ -59,9 +60,9 @@ def unpack(archive: Path, home: Path, unpacked_bytes: int, tick: Tick) -> None:
 class _Unpacking:
     """One archive on its way into one folder."""
 
-    def __init__(self, folder: Path, most_bytes: int, tick: Tick) -> None:
+    def __init__(self, folder: Path, n_bytes: int, tick: Tick) -> None:
         self._folder = folder
-        self._left_bytes = most_bytes
+        self._left_bytes = n_bytes
         self._done_bytes = 0
         self._tick = tick
 
@@ -71,6 +72,9 @@ class _Unpacking:
                 if count >= MOST_FILES:
                     raise _Wrong("it holds too many files")
                 self._member(tar, member)
+            _read_out(tar)
+        if self._left_bytes:
+            raise _Wrong("less comes out of it than was said")
         for folder, _, _ in os.walk(self._folder):
             sync_folder(Path(folder))
 
@@ -118,6 +122,15 @@ class _Unpacking:
         if not target.parent.resolve().is_relative_to(self._folder.resolve()):
             raise _Wrong("a link of it leads elsewhere")
         return target
+
+
+def _read_out(tar: tarfile.TarFile) -> None:
+    """To the end of what is packed: a cut within it passes for the end of the archive otherwise."""
+    file = tar.fileobj
+    for _ in range(_MOST_PADDING_BYTES // _COPY_BYTES):
+        if file is None or not file.read(_COPY_BYTES):
+            return
+    raise _Wrong("too much follows behind its files")
 
 
 def _parts(name: str) -> tuple[str, ...]:

@@ -70,6 +70,12 @@ class Updates:
         self._runtime = runtime
         self._lock = threading.Lock()
         self._offer: Offer | None = None
+        self._running: list[Cancellation] = []
+
+    @property
+    def offer(self) -> Offer | None:
+        """What was offered the last time somebody asked, in this process."""
+        return self._offer
 
     @property
     def is_configured(self) -> bool:
@@ -127,6 +133,23 @@ class Updates:
         offer = self._offer or self.check()
         if not self.is_newer(offer, kind):
             raise UpdateRefused("There is nothing newer.", "What you have is the newest.", "")
+        self._running.append(stop)
+        try:
+            return self._installed(offer, kind, stop, told)
+        finally:
+            self._running.remove(stop)
+
+    def close(self, deadline_s: float) -> bool:
+        """Hearth is being quit: stop what is under way, and have the next start take what waits.
+        True if that ended in time."""
+        for stop in list(self._running):
+            stop.cancel()
+        self.settle(deadline_s)
+        return not self._running
+
+    def _installed(
+        self, offer: Offer, kind: Kind, stop: Cancellation, told: Callable[[Step], None]
+    ) -> bool:
         title, artefact = _what(offer, kind)
 
         def loading(found: Progress) -> None:

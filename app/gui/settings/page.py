@@ -25,12 +25,21 @@ from app.gui.settings.folders import FoldersControl, ModelsFolderRow
 from app.gui.settings.licences import LicencesRow
 from app.gui.settings.rows import FactRows, OptionRow
 from app.gui.settings.secret_row import SecretRow, proxy_row, token_row
+from app.gui.settings.updates.card import UpdatesCard
 from app.gui.widgets.buttons import IconButton, TextButton
 from app.gui.widgets.cards import Card, FoldingRow, centred, scrolled
 from app.gui.widgets.plain import ElidedLabel, PlainLabel
 from app.network import offline
 from app.settings.option import Option
-from app.settings.schema import CONTEXT, GPU_LAYERS, LIBRARY_FOLDERS, OFFLINE, OPTIONS, THREADS
+from app.settings.schema import (
+    CONTEXT,
+    GPU_LAYERS,
+    LIBRARY_FOLDERS,
+    OFFLINE,
+    OPTIONS,
+    THREADS,
+    UPDATES_DAILY,
+)
 
 if TYPE_CHECKING:
     from app.gui.settings.connections import ConnectionsPage
@@ -58,6 +67,7 @@ class SettingsPage(QWidget):
         self.setAccessibleName(self.tr("Settings"))
         self.models_folder: ModelsFolderRow | None = None
         self.token: SecretRow | None = None
+        self.updates: UpdatesCard | None = None
         self.machine = FactRows(self.tr("Looking at this computer…"))
         self.runtime = FactRows(self.tr("Looking…"))
         self._column = QVBoxLayout()
@@ -137,15 +147,26 @@ class SettingsPage(QWidget):
         self._section(self.tr("Network"), [*self._secrets(), *self._options("network")])
         about = FactRows("")
         about.show_facts(program_facts(self._services.safe_mode))
+        if self._services.updates is not None:
+            daily = self._option_row(UPDATES_DAILY)
+            self.updates = UpdatesCard(self._services.updates, daily, self._bridge, self._notify)
+            self._section(self.tr("Updates"), [], card=self.updates)
         self.licences = LicencesRow(self._bridge, self._open_folder)
         self._section(self.tr("About"), [about, self.runtime, self.licences])
         self._column.addStretch(1)
 
-    def _section(self, title: str, rows: Sequence[QWidget], *, minor: bool = False) -> None:
+    def _section(
+        self,
+        title: str,
+        rows: Sequence[QWidget],
+        *,
+        minor: bool = False,
+        card: Card | None = None,
+    ) -> None:
         label = PlainLabel(title, "strong" if minor else "heading")
         above = theme.SPACE_8 if minor else theme.SPACE_16
         label.setContentsMargins(0, above, 0, 0)
-        card = Card()
+        card = card or Card()
         card.setAccessibleName(title)
         for row in rows:
             card.add(row)
@@ -156,16 +177,19 @@ class SettingsPage(QWidget):
         rows: list[QWidget] = []
         for option in OPTIONS:
             if option.section == section and option.shown:
-                special = FoldersControl(option) if option is LIBRARY_FOLDERS else None
-                row = OptionRow(option, control=special)
-                row.show_value(self._services.settings.get(option))
-                if option is OFFLINE and offline.is_forced():
-                    row.hold(True, offline.forced_by())
-                row.chosen.connect(self._choose)
-                row.reset_asked.connect(self._reset)
-                self.rows[option.key] = row
-                rows.append(row)
+                rows.append(self._option_row(option))
         return rows
+
+    def _option_row(self, option: Option[Any]) -> OptionRow:
+        special = FoldersControl(option) if option is LIBRARY_FOLDERS else None
+        row = OptionRow(option, control=special)
+        row.show_value(self._services.settings.get(option))
+        if option is OFFLINE and offline.is_forced():
+            row.hold(True, offline.forced_by())
+        row.chosen.connect(self._choose)
+        row.reset_asked.connect(self._reset)
+        self.rows[option.key] = row
+        return row
 
     def _places(self) -> list[QWidget]:
         services = self._services

@@ -1,0 +1,1 @@
+"""Newer versions of Hearth on the settings page."""
