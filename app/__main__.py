@@ -43,10 +43,18 @@ def _incomplete(error: ImportError) -> int:
     """A bundle that was copied in part, or whose system lacks a library, is told in a sentence."""
     if not hasattr(sys, "_MEIPASS"):
         raise error
-    sys.stderr.write(
-        f"Hearth cannot start: a part of it, or a library of the system, is missing. {error}\n"
-        "Install Hearth again; if that does not help, install the library that is named.\n"
-    )
+    from app.foundation.build import damaged
+    from app.foundation.libraries import missing_library
+
+    missing = missing_library(error)
+    if bad := damaged():
+        more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
+        said = f"Hearth cannot start: it was copied in part. Missing or cut short: {bad[0]}{more}."
+        sys.stderr.write(f"{said}\nInstall Hearth again.\n")
+    elif missing is not None:
+        sys.stderr.write(f"{missing.title}\n{missing.detail}\n{missing.remedy}\n")
+    else:
+        raise error
     return 3
 
 

@@ -14,7 +14,7 @@ from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QFileOpenEvent, QGuiApplication, QSessionManager
 from PySide6.QtWidgets import QApplication, QWidget
 
-from app.foundation.errors import HearthError, NoDisplay
+from app.foundation.errors import HearthError
 from app.gui import icons, theme, window_state
 from app.gui.advice import AdviceBanner
 from app.gui.bridge import Bridge
@@ -24,6 +24,7 @@ from app.gui.crash_log import CrashLog
 from app.gui.instance import ProfileLock
 from app.gui.main_window import MainWindow
 from app.gui.notify import Notifier
+from app.gui.screen import require_screen
 from app.gui.services import GuiServices
 from app.gui.signals import QuitSignals
 from app.gui.updating import UpdateNotices
@@ -37,19 +38,6 @@ if TYPE_CHECKING:
 
 STATE_FILE = "window.json"
 UNSEEN_MS = 500
-
-
-def require_display() -> None:
-    """Raise NoDisplay before Qt would end the process for want of a screen."""
-    if not sys.platform.startswith("linux"):
-        return
-    if any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")):
-        return
-    raise NoDisplay(
-        "There is no screen to open a window on.",
-        "Neither DISPLAY nor WAYLAND_DISPLAY is set.",
-        "Start Hearth from a desktop session, or ask in the terminal: hearth ask “…”.",
-    )
 
 
 class Application(QApplication):
@@ -80,11 +68,11 @@ class Application(QApplication):
 
 
 def application() -> QApplication:
-    """The one QApplication, made on first use. Raises NoDisplay."""
+    """The one QApplication, made on first use. Raises NoDisplay or NotPossibleHere."""
     existing = QApplication.instance()
     if isinstance(existing, QApplication):
         return existing
-    require_display()
+    require_screen()
     QGuiApplication.setHighDpiScaleFactorRoundingPolicy(
         Qt.HighDpiScaleFactorRoundingPolicy.PassThrough
     )

@@ -16,9 +16,9 @@ from PySide6.QtGui import QFileOpenEvent
 from PySide6.QtWidgets import QApplication
 from pytestqt.plugin import QtBot
 
-from app.foundation.errors import DatabaseDamaged, NoDisplay
+from app.foundation.errors import DatabaseDamaged
 from app.gui import application, theme, window_state
-from app.gui.application import STATE_FILE, Application, Session, require_display, run
+from app.gui.application import STATE_FILE, Application, Session, run
 from app.gui.collecting import Collecting
 from app.gui.instance import claim
 from app.gui.services import CloseStep, GuiServices
@@ -174,17 +174,6 @@ def test_a_model_named_at_the_start_is_opened(
     session.open()
     settled(lambda: session.notify.toast is not None and session.notify.toast.isVisible())
     session.end()
-
-
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="X11 and Wayland")
-def test_no_display_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
-        monkeypatch.delenv(name, raising=False)
-    with pytest.raises(NoDisplay) as caught:
-        require_display()
-    assert caught.value.remedy
-    monkeypatch.setenv("DISPLAY", ":0")
-    require_display()
 
 
 def test_garbage_is_collected_on_this_thread_alone(qapp: QApplication) -> None:
