@@ -1,0 +1,1 @@
+"""Hearth as a Flatpak: its manifest, and what is laid ready for it."""
