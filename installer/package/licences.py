@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import importlib.metadata as metadata
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -92,7 +93,7 @@ def _part_of(place: str, source: Path, origins: Origins) -> tuple[Part, list[Pat
         return _distribution(_by_name("pyinstaller"))
     if origins.runtime in source.parents:
         return _of_runtime(source, origins)
-    if (found := _by_file().get(str(source))) is not None:
+    if (found := _by_file().get(str(source.resolve()))) is not None:
         return _distribution(found)
     if origins.root / "resources" / "icons" in source.parents:
         if (source.parent / "README.md").exists() and source.name.startswith("hearth"):
@@ -159,11 +160,12 @@ def _python() -> tuple[Part, list[Path]]:
 
 @functools.cache
 def _by_file() -> dict[str, metadata.Distribution]:
-    """Every file of every distribution that is installed here."""
+    """Every file of every distribution that is installed here, by its path without links."""
     found = {}
     for distribution in metadata.distributions():
+        base = Path(str(distribution.locate_file(""))).resolve()
         for file in distribution.files or ():
-            found[str(distribution.locate_file(file))] = distribution
+            found[os.path.normpath(base / file)] = distribution
     return found
 
 
