@@ -7,6 +7,7 @@ nothing of what is asked for.
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -19,6 +20,7 @@ HUB: Final = "huggingface.co"
 #: The hub and the stores it sends downloads to; a name with a dot in front means all below it.
 HUB_HOSTS: Final = (HUB, f".{HUB}", ".hf.co")
 _LONGEST: Final = 4096
+_HOST: Final = re.compile(r"[A-Za-z0-9._\-]+\Z|[0-9A-Fa-f:.]+\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +142,14 @@ def _split(url: str) -> SplitResult:
         has_port = parts.port is None or parts.port > 0
     except ValueError:
         raise refused from None
-    if not parts.hostname or parts.username is not None or "@" in parts.netloc or not has_port:
+    # Other characters would be written differently by whoever asks than they were checked here.
+    if (
+        not parts.hostname
+        or not _HOST.match(parts.hostname)
+        or parts.username is not None
+        or "@" in parts.netloc
+        or not has_port
+    ):
         raise refused
     return parts
 

@@ -15,13 +15,14 @@ from app.gguf.check import check_model
 from app.gguf.kinds import purpose_of
 from app.gguf.split import read_model
 from app.models.adopt.walk import Walk
+from app.models.download.install import put
 from app.models.download.places import WORKSHOP, component, homes, inside
 from app.models.library.assemble import Model, models_of
 from app.models.library.header_facts import FactsCache
 from app.models.library.index import Checked, Origin
 from app.models.library.names import stem_of
 from app.models.library.scan import Seen, on_disk, opened_with
-from app.models.library.whole import Progress, Steps, check_space, copied, file_error, synced
+from app.models.library.whole import Progress, Steps, check_space, copied, file_error
 from app.models.support import problem_of
 
 _OWNER = "imported"
@@ -90,10 +91,8 @@ def copy_in(
         workshop.mkdir(parents=True)
         hashes = [copied(file.path, workshop / file.path.name, steps) for file in model.files]
         home = _free_home(folder, stem, model)
-        home.mkdir(parents=True, exist_ok=True)
-        for file in model.files:
-            (workshop / file.path.name).rename(home / file.path.name)
-        synced(home)
+        names = [file.path.name for file in model.files]
+        put([(workshop / name, home / name) for name in names])
         return [
             _arrived(home / file.path.name, sha256, model)
             for file, sha256 in zip(model.files, hashes, strict=True)

@@ -157,6 +157,9 @@ def test_only_the_hub_may_be_asked_and_never_sends_us_home(connections: Connecti
         "https://localhost/x",
         "https://huggingface.co\\@evil.example/x",
         "https://huggingface.co /x",
+        "https://evil.example%2f.hf.co/x",
+        "https://evil.example^.hf.co/x",
+        "https://evil.example%00.hf.co/x",
         "huggingface.co/x",
         "",
     ]

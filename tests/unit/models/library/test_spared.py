@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from app.foundation.errors import InvalidInput, ModelNotFound, StorageError
-from app.models.library import removing
+from app.models.library import importing, removing
+from app.models.library.assemble import Model
 from app.models.library.moving import Moving
 from app.models.library.whole import Steps
 from app.models.wanted import Part, Wanted
@@ -94,7 +95,8 @@ _TWO_NAMES = """
 import subprocess, sys
 from pathlib import Path
 from app.foundation.errors import InvalidInput, ModelNotFound, StorageError
-from app.models.library import removing
+from app.models.library import importing, removing
+from app.models.library.assemble import Model
 from app.models.library.moving import Moving
 from app.models.library.whole import Steps
 old, new, state = (Path(word) for word in sys.argv[1:4])
@@ -182,3 +184,23 @@ def test_a_pipe_in_place_of_a_model_is_said_and_not_waited_for(desk: Desk) -> No
         with pytest.raises(ModelNotFound, match="pipe"):
             library.import_file(path, how)  # type: ignore[arg-type]
     assert [one.state for one in library.look().models] == ["gone"]
+
+
+def test_a_copy_is_not_written_over_what_came_meanwhile(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another Hearth takes the name between the look and the move."""
+    source = placed(desk.tiny(), desk.root / "mine/m.gguf")
+    find, taken = importing._free_home, desk.folder / "imported/m/m.gguf"
+
+    def found(folder: Path, stem: str, model: Model) -> Path:
+        home = find(folder, stem, model)
+        taken.parent.mkdir(parents=True)
+        taken.write_bytes(b"a person's own")
+        return home
+
+    monkeypatch.setattr(importing, "_free_home", found)
+    with pytest.raises(StorageError):
+        desk.library().import_file(source, "copy")
+    assert taken.read_bytes() == b"a person's own"
+    assert not list((desk.folder / ".hearth").glob("*"))
