@@ -25,7 +25,11 @@ def start(words: Sequence[str]) -> int:
     try:
         command = cli.parse(words)
     except InvalidInput as error:
+        launcher.ended_in_order()
         return cli.refuse(words, error)
+    except SystemExit:  # help and the version were asked for, and said
+        launcher.ended_in_order()
+        raise
     as_json = getattr(command, "json", False)
     offline.settle(command.offline)
     try:

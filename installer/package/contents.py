@@ -166,7 +166,8 @@ def program_files(root: Path) -> list[tuple[str, str]]:
     """Hearth's own data: (file, folder in the bundle), as `foundation.paths.resource` finds it."""
     starter = root / "resources" / "starter"
     found = [(root / "models.toml", "resources")]
-    found += [(starter / name, "resources/starter") for name in ("guide.gguf", "guide.sha256")]
+    names = ("guide.gguf", "guide.sha256", "golden.json")
+    found += [(starter / name, "resources/starter") for name in names]
     icons = root / "resources" / "icons"
     found += [(path, "resources/icons") for path in sorted(icons.iterdir()) if path.is_file()]
     return [(str(path), folder) for path, folder in found if path.name != "README.md"]
