@@ -28,7 +28,9 @@ _MOST_CLICKS: Final = 2
 _A_LOOK_S: Final = 0.4
 _ENDED: Final = ("done", "failed", "paused", "refused")
 _PROFILES: Final = ("profile", "other profile")
-_STORED: Final = frozenset({"downloads.json", "downloads.lock", "connections.jsonl"})
+_STORED: Final = frozenset(
+    {"downloads.json", "downloads.lock", "connections.jsonl", "connections.lock"}
+)
 
 
 @dataclass
