@@ -32,14 +32,11 @@ _NOBODY = "Hearth <hearth@hearth.invalid>"
 
 #: The first version of Debian's libstdc++6 with these symbols.
 _LIBSTDCXX = {29: "11", 30: "12", 31: "13.1", 32: "13.2", 33: "14", 34: "15"}
-#: Not needed to start: letters on a desktop that has none, a graphics card, links and dialogs.
-RECOMMENDS = (
-    "fontconfig-config",
-    "fonts-dejavu-core | fonts-noto-core | fonts-liberation",
-    "libvulkan1",
-    "xdg-utils",
-    "xkb-data",
-)
+#: Not a library: without the settings of fontconfig, and the letters that they depend on, every
+#: word in the window is a row of boxes.
+LETTERS = "fontconfig-config"
+#: Not needed to start: a graphics card, links in a browser, keyboards under Wayland.
+RECOMMENDS = ("libvulkan1", "xdg-utils", "xkb-data")
 SUGGESTS = ("mesa-vulkan-drivers", "xdg-desktop-portal")
 
 _DESCRIPTION = """\
@@ -75,19 +72,26 @@ def make(workshop: Workshop, bundle: Path, into: Path) -> list[Made]:
     return [Made("deb", path, path.name)]
 
 
-def package(bundle: Path, share: Path, into: Path, changes: str, preset: int = PRESET) -> Path:
-    """A package of a bundle, and of the folder `share` with what desktops look for."""
+def package(
+    bundle: Path, share: Path, into: Path, changes: str, preset: int | None = PRESET
+) -> Path:
+    """A package of a bundle, and of the folder `share` with what desktops look for. With None as
+    `preset` its files are not packed: quick to make, and three times as large."""
     facts = facts_of(bundle)
     tree = contents_of(bundle, share, facts, changes)
     architecture = ARCHITECTURES[facts.machine]
     path = into / f"{NAME}_{facts.version}_{architecture}.deb"
     data = path.with_suffix(".data")
     try:
-        write_tar_xz(tree, data, facts.epoch_s, front="./", preset=preset)
+        if preset is None:
+            with data.open("wb") as plain:
+                write_tar(tree, plain, facts.epoch_s, "./")
+        else:
+            write_tar_xz(tree, data, facts.epoch_s, front="./", preset=preset)
         members: list[tuple[str, bytes | Path]] = [
             ("debian-binary", b"2.0\n"),
             ("control.tar.xz", _control_archive(tree, bundle, facts)),
-            ("data.tar.xz", data),
+            ("data.tar" if preset is None else "data.tar.xz", data),
         ]
         write_ar(path.with_suffix(".part"), members, facts.epoch_s)
     finally:
@@ -156,7 +160,7 @@ def depends(bundle: Path) -> list[str]:
         least["libc6"] = ".".join(map(str, libc[0]))
     if (symbols := found.newest.get("GLIBCXX")) is not None:
         least["libstdc++6"] = _LIBSTDCXX.get(symbols[0][-1], "11")
-    names = contents.packages_needed(found.system)
+    names = sorted([*contents.packages_needed(found.system), LETTERS])
     return [f"{name} (>= {least[name]})" if name in least else name for name in names]
 
 

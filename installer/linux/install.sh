@@ -39,6 +39,7 @@ if is_less "$glibc" "$least_glibc"; then
     refuse "This system is too old for Hearth: it has glibc $glibc, and $least_glibc is the least." \
         "Ubuntu 22.04, Debian 12 and Fedora 36 are the oldest that will do. Nothing was changed."
 fi
+# In a container root may be the only one there is.
 if [ "$(id -u)" = 0 ] && [ "${HEARTH_AS_ROOT-}" != yes ]; then
     refuse "Start this as yourself, without sudo: it installs Hearth for one person." \
         "For everybody on this computer there is the Debian package."
@@ -64,7 +65,7 @@ if ! wrong=$(cd "$here" && LC_ALL=C sha256sum --check --quiet files.sha256 2>/de
 fi
 
 missing=$(
-    find "$here/hearth/_internal/PySide6" "$here/hearth/_internal/runtime" -name '*.so*' -type f |
+    find "$here/hearth/_internal/PySide6" "$here/hearth/_internal/runtime" -name '*.so*' -type f 2>/dev/null |
         while read -r library; do
             LD_LIBRARY_PATH="$here/hearth/_internal" ldd "$library" 2>/dev/null
         done | awk '/not found/ { print $1 }' | grep -v '^libvulkan' | sort -u | tr '\n' ' '
@@ -165,6 +166,9 @@ if [ -n "$before" ] && [ "$before" != "$version" ]; then
     printf 'Hearth %s takes the place of %s. Your chats and settings are as they were.\n' "$version" "$before"
 else
     printf 'Hearth %s is installed. It is among your programs, and in a terminal: hearth\n' "$version"
+fi
+if [ -z "$(find /usr/share/fonts "$share/fonts" "$home/.fonts" -type f 2>/dev/null | head -n 1)" ]; then
+    printf 'This system has no letters to write with: install fonts, such as DejaVu or Noto.\n'
 fi
 case ":${PATH-}:" in
     *":$bin:"*) ;;

@@ -39,11 +39,25 @@ rm -rf "$share/hearth-program" "$place"
 tidy "$bin"
 tidy "$home/.local/lib"
 
-update() {
-    ! command -v "$1" >/dev/null 2>&1 || [ ! -d "$2" ] || "$1" "$2" >/dev/null 2>&1 || true
+# Whose only entries were Hearth's, of those the caches go as well; else they are renewed.
+renew() {
+    tool=$1 folder=$2 sources=$3
+    shift 3
+    [ -d "$folder" ] || return 0
+    # shellcheck disable=SC2086 # the pattern is to be expanded
+    if (cd "$folder" && ls -d $sources >/dev/null 2>&1); then
+        ! command -v "$tool" >/dev/null 2>&1 || "$tool" "$folder" >/dev/null 2>&1 || true
+    else
+        (cd "$folder" && rm -f "$@")
+        tidy "$folder"
+    fi
 }
-update update-desktop-database "$share/applications"
-update update-mime-database "$share/mime"
+renew update-desktop-database "$share/applications" '*.desktop' mimeinfo.cache
+[ ! -d "$share/mime/packages" ] || rm -f "$share/mime/application/x-gguf.xml"
+renew update-mime-database "$share/mime" 'packages/*.xml' aliases generic-icons globs globs2 icons \
+    magic mime.cache subclasses treemagic types version XMLnamespaces application/x-gguf.xml
+[ ! -d "$share/mime/application" ] || tidy "$share/mime/application"
+renew gtk-update-icon-cache "$share/icons/hicolor" '*/*/*' icon-theme.cache
 
 printf 'Hearth is removed.\n'
 if [ -d "$share/hearth" ]; then

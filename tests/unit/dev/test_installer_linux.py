@@ -1,0 +1,302 @@
+"""The Debian package and the archive for one person, made of a made-up bundle."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from installer.linux import copyright as copyrights
+from installer.linux import deb, tar
+from installer.linux.archive import Tree, write_tar_xz
+from installer.linux.parts import Facts, facts_of
+from installer.package import desktop
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux packages")
+BUILT_AT = 1_790_000_000
+PROGRAM = "#!/bin/sh\necho a program\n"
+CHANGES = """# Changelog
+
+## [Unreleased]
+
+- Later.
+
+## [1.2.0]
+
+### Added
+
+- One thing
+  goes on.
+- Two.
+"""
+QT = {"name": "Qt", "version": "6.1", "licence": "LGPL-3.0-only"}
+Install = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def made_up(folder: Path, version: str = "1.2.0") -> Path:
+    """A bundle with the least that one has."""
+    inside = folder / "_internal"
+    (inside / "licences").mkdir(parents=True)
+    program = folder / "hearth"
+    program.write_text(PROGRAM)
+    program.chmod(0o755)
+    told = {"version": version, "machine": os.uname().machine, "built_at": "2026-09-21T14:13:20Z"}
+    (inside / "build.json").write_text(json.dumps(told))
+    (inside / "a library.so").write_bytes(b"\0")
+    (inside / "link.so").symlink_to("a library.so")
+    index = [
+        {"name": "Hearth", "version": "", "licence": "MIT", "texts": ["hearth.txt"], "source": ""},
+        {**QT, "texts": ["qt.txt", "LGPL-3.0.txt"], "source": "https://download.qt.io"},
+    ]
+    (inside / "licences" / "index.json").write_text(json.dumps(index))
+    text = "Copyright (c) 2026 The Hearth developers\n\nPermission is hereby granted.\n\nAS IS.\n"
+    (inside / "licences" / "hearth.txt").write_text(text)
+    return folder
+
+
+@pytest.fixture
+def share(tmp_path: Path) -> Path:
+    desktop.place(tmp_path / "share", "1.2.0", BUILT_AT)
+    return tmp_path / "share"
+
+
+# --- the package ---
+
+
+def test_the_same_bundle_gives_the_same_package(tmp_path: Path, share: Path) -> None:
+    made = []
+    for name in ("first", "second"):
+        bundle = made_up(tmp_path / name / "hearth")
+        os.utime(bundle / "hearth", (1, 1) if name == "first" else (2, 2))
+        (tmp_path / name / "out").mkdir()
+        made.append(deb.package(bundle, share, tmp_path / name / "out", CHANGES).read_bytes())
+    assert made[0] == made[1]
+
+
+@pytest.mark.skipif(not shutil.which("dpkg-deb"), reason="dpkg is missing")
+@pytest.mark.parametrize("preset", [0, None])
+def test_dpkg_reads_it(tmp_path: Path, share: Path, preset: int | None) -> None:
+    path = deb.package(made_up(tmp_path / "hearth"), share, tmp_path, CHANGES, preset)
+    assert path.name.startswith("hearth_1.2.0_")
+    shown = subprocess.run(
+        ["dpkg-deb", "--field", str(path)], capture_output=True, text=True, check=True
+    ).stdout
+    assert "Package: hearth\nVersion: 1.2.0\n" in shown
+    into = tmp_path / "unpacked"
+    subprocess.run(["dpkg-deb", "--extract", str(path), str(into)], check=True)
+    assert (into / "usr/lib/hearth/hearth").read_text() == PROGRAM
+    assert (into / "usr/bin/hearth").readlink() == Path("../lib/hearth/hearth")
+    assert (into / "usr/bin/hearth").resolve() == (into / "usr/lib/hearth/hearth").resolve()
+    assert (into / "usr/share/applications/hearth.desktop").is_file()
+    about = tmp_path / "about"
+    subprocess.run(["dpkg-deb", "--control", str(path), str(about)], check=True)
+    assert sorted(each.name for each in about.iterdir()) == ["control", "md5sums"]
+    subprocess.run(["md5sum", "--check", "--quiet", str(about / "md5sums")], cwd=into, check=True)
+
+
+def test_the_changelog_is_that_of_the_version() -> None:
+    text = deb.changelog(CHANGES, Facts("1.2.0", "x86_64", BUILT_AT))
+    assert text.startswith("hearth (1.2.0) unstable; urgency=medium\n\n  * One thing goes on.\n")
+    assert "Later" not in text
+    assert "  * Later.\n" in deb.changelog(CHANGES, Facts("1.3.0", "x86_64", BUILT_AT))
+
+
+def test_the_notice_names_every_part_and_its_text(tmp_path: Path) -> None:
+    text = copyrights.text(made_up(tmp_path / "hearth"), "/usr/lib/hearth")
+    stanzas = text.split("\n\n")
+    assert stanzas[0].startswith("Format: https://www.debian.org/")
+    assert "Qt 6.1: LGPL-3.0-only. /usr/lib/hearth/_internal/licences/qt.txt" in text
+    assert all(
+        line.startswith(" ") or ": " in line or line.endswith(":")
+        for line in text.split("\n")
+        if line
+    )
+
+
+def test_every_override_has_a_reason() -> None:
+    lines = deb.overrides().splitlines()
+    for number, line in enumerate(lines):
+        if line and not line.startswith("#"):
+            assert lines[number - 1].startswith("# ")
+
+
+# --- the archive for one person ---
+
+
+def unpacked(bundle: Path, share: Path, into: Path) -> Path:
+    """The archive, made, and unpacked as a person does."""
+    into.mkdir()
+    path = tar.package(bundle, share, into, preset=0)
+    with tarfile.open(path) as archive:
+        archive.extractall(into, filter="tar")
+    return into / f"hearth-{facts_of(bundle).version}"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    folder = tmp_path / 'Jürgen "$Ž" 100%'
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def start(home: Path) -> Install:
+    def run(script: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        told = {"HOME": str(home), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
+        return subprocess.run(
+            [str(script), *words],
+            env={**told, "HEARTH_AS_ROOT": "yes", **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def archive(tmp_path: Path, share: Path) -> Path:
+    return unpacked(made_up(tmp_path / "hearth"), share, tmp_path / "downloads here")
+
+
+def names(folder: Path) -> set[str]:
+    return {p.relative_to(folder).as_posix() for p in folder.rglob("*") if not p.is_dir()}
+
+
+def test_installed_upgraded_and_removed(
+    archive: Path, share: Path, home: Path, tmp_path: Path, start: Install
+) -> None:
+    profile = home / ".local/share/hearth/hearth.db"
+    profile.parent.mkdir(parents=True)
+    profile.write_text("chats")
+    done = start(archive / "install.sh")
+    assert done.returncode == 0, done.stderr
+    assert "Hearth 1.2.0 is installed" in done.stdout
+    assert start(home / ".local/bin/hearth").stdout == "a program\n"
+    entry = (home / ".local/share/applications/hearth.desktop").read_text()
+    place = f"{home}/.local/lib/hearth/hearth"
+    quoted = place.replace('"', '\\\\"').replace("$", "\\\\$").replace("%", "%%")
+    assert f'Exec="{quoted}" --open %f\n' in entry
+    assert f"TryExec={place}\n" in entry
+
+    bundle = made_up(tmp_path / "later" / "hearth", "1.10.0")
+    (bundle / "_internal" / "a library.so").unlink()
+    later = unpacked(bundle, share, tmp_path / "later downloads")
+    done = start(later / "install.sh")
+    assert "Hearth 1.10.0 takes the place of 1.2.0" in done.stdout
+    assert not (home / ".local/lib/hearth/_internal/a library.so").exists()
+    refused = start(archive / "install.sh")
+    assert refused.returncode == 3
+    assert "which is newer" in refused.stderr
+    assert start(archive / "install.sh", "--downgrade").returncode == 0
+
+    fetched = home / ".local/share/hearth-program/versions/2.0.0/hearth"
+    fetched.parent.mkdir(parents=True)
+    fetched.touch()
+    done = start(home / ".local/lib/hearth/uninstall.sh")
+    assert done.returncode == 0, done.stderr
+    assert f"still in {home}/.local/share/hearth" in done.stdout
+    assert names(home) == {".local/share/hearth/hearth.db"}
+    assert not (home / ".local/share/mime").exists()
+    assert start(archive / "uninstall.sh").returncode == 3
+
+
+def test_twice_is_as_once(archive: Path, home: Path, start: Install) -> None:
+    assert start(archive / "install.sh").returncode == 0
+    before = names(home)
+    assert start(archive / "install.sh").returncode == 0
+    assert names(home) == before
+
+
+def tool(folder: Path, name: str, says: str) -> dict[str, str]:
+    """A PATH in which a tool of the system says something else."""
+    folder.mkdir(exist_ok=True)
+    script = folder / name
+    script.write_text(f"#!/bin/sh\necho '{says}'\n")
+    script.chmod(0o755)
+    return {"PATH": f"{folder}:/usr/bin:/bin"}
+
+
+def refused(done: subprocess.CompletedProcess[str], home: Path, *words: str) -> None:
+    assert done.returncode == 3, done.stdout + done.stderr
+    for word in words:
+        assert word in done.stderr
+    assert names(home) == set()
+
+
+def test_what_does_not_suit_is_refused_in_words(
+    archive: Path, home: Path, tmp_path: Path, start: Install
+) -> None:
+    script, other = archive / "install.sh", tmp_path / "bin"
+    old = tool(other, "getconf", "glibc 2.9")
+    refused(start(script, **old), home, "too old", "glibc 2.9")
+    (other / "getconf").unlink()
+    wrong = tool(other, "uname", "riscv64")
+    refused(start(script, **wrong), home, "for Linux")
+    (other / "uname").unlink()
+    refused(start(script, HOME=str(tmp_path / "nobody")), home, "home folder")
+    refused(start(script, **tool(other, "id", "0"), HEARTH_AS_ROOT=""), home, "without sudo")
+    assert start(script, "--what").returncode == 2
+
+
+@pytest.mark.parametrize("harm", ["missing", "cut", "no list"])
+def test_an_archive_that_is_not_whole_is_refused(
+    archive: Path, home: Path, start: Install, harm: str
+) -> None:
+    file = archive / "hearth/_internal/build.json"
+    if harm == "missing":
+        file.unlink()
+    elif harm == "cut":
+        file.write_bytes(file.read_bytes()[:-1])
+    else:
+        (archive / "files.sha256").unlink()
+    refused(start(archive / "install.sh"), home, "not unpacked whole")
+
+
+def test_what_is_not_hearths_is_left_alone(archive: Path, home: Path, start: Install) -> None:
+    for name in (".local/bin/hearth", ".local/lib/hearth"):
+        other = home / name
+        other.parent.mkdir(parents=True, exist_ok=True)
+        other.write_text("mine")
+        done = start(archive / "install.sh")
+        assert done.returncode == 3
+        assert "Move it away" in done.stderr
+        assert names(home) == {name}
+        other.unlink()
+
+
+def test_a_hearth_that_runs_is_not_replaced(archive: Path, home: Path, start: Install) -> None:
+    assert start(archive / "install.sh").returncode == 0
+    program = home / ".local/lib/hearth/_internal/sleep"
+    shutil.copy("/bin/sleep", program)
+    with subprocess.Popen([str(program), "60"]) as running:
+        for script in (archive / "install.sh", home / ".local/lib/hearth/uninstall.sh"):
+            done = start(script)
+            assert done.returncode == 3
+            assert "Hearth is running" in done.stderr
+        running.kill()
+    assert start(home / ".local/lib/hearth/uninstall.sh").returncode == 0
+
+
+def test_links_and_rights_are_kept(tmp_path: Path) -> None:
+    tree = Tree()
+    tree.add_folder("a", made_up(tmp_path / "hearth"))
+    write_tar_xz(tree, tmp_path / "a.tar.xz", BUILT_AT, preset=0)
+    with tarfile.open(tmp_path / "a.tar.xz") as archive:
+        assert archive.getmember("a/_internal/link.so").linkname == "a library.so"
+        assert archive.getmember("a/hearth").mode == 0o755
+        assert {each.mtime for each in archive.getmembers()} == {BUILT_AT}
+        assert {each.uname for each in archive.getmembers()} == {"root"}
+
+
+def test_the_manual_is_packed_without_a_date(share: Path) -> None:
+    assert gzip.decompress((share / desktop.MANUAL).read_bytes())
+    assert (share / desktop.MANUAL).read_bytes()[4:8] == bytes(4)
