@@ -77,6 +77,10 @@ def _freeze(workshop: Workshop, runtime: Path, work: Path, into: Path) -> None:
         "PYTHONHASHSEED": "1",
         "SOURCE_DATE_EPOCH": str(facts.epoch(workshop.root)),
     }
+    if contents.system() == "win32":
+        from installer.windows import looks  # which knows of what is made from a bundle
+
+        environment |= looks.environment(workshop, work)
     workshop.run(command, work / "pyinstaller.log", environment, "Packing")
 
 

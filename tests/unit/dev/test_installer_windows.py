@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
 
-from installer.windows import nsis
+from app import __version__
+from installer.runtime.workshop import Workshop
+from installer.windows import looks, nsis
 from installer.windows.nsis import CannotPackage
 
 FILES = ("hearth.exe", "_internal/base.zip", "_internal/a/b/deep.dll", "_internal/a/cost$.txt")
@@ -55,3 +58,29 @@ def test_a_version_is_four_numbers_to_windows() -> None:
     assert nsis.numbers("2.0rc1") == "2.0.0.0"
     with pytest.raises(CannotPackage):
         nsis.numbers("new")
+
+
+class Stopped(Exception):
+    """What dev.py would print."""
+
+
+def test_the_program_has_its_icon_and_says_its_version(tmp_path: Path) -> None:
+    root = Path(__file__).resolve().parents[3]
+    python = Path(sys.executable)
+    shop = Workshop(root, python, lambda *_: 0, lambda _: False, lambda: None, Stopped)
+    told = looks.environment(shop, tmp_path)
+    assert Path(told["HEARTH_PACKAGE_ICON"]).read_bytes()[:4] == b"\0\0\1\0"
+    details = Path(told["HEARTH_PACKAGE_VERSION_INFO"]).read_text("utf-8")
+    assert f"'ProductVersion', '{__version__}'" in details
+    spec = (root / "build.spec").read_text("utf-8")
+    assert all(name in spec for name in told)
+
+
+def test_the_details_are_in_the_form_that_pyinstaller_evaluates() -> None:
+    def tree(*words: object, **named: object) -> tuple[object, ...]:
+        return (*words, *named.values())
+
+    kinds = ("VSVersionInfo", "FixedFileInfo", "StringFileInfo", "StringTable", "StringStruct")
+    names = dict.fromkeys((*kinds, "VarFileInfo", "VarStruct"), tree)
+    read = eval(looks.described("1.2.3"), {"__builtins__": {}}, names)  # noqa: S307 - as it does
+    assert read[0][:2] == ((1, 2, 3, 0), (1, 2, 3, 0))
