@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from app.foundation.errors import (
     NotPossibleHere,
     Offline,
     StorageError,
+    StorageFull,
     UpdateRefused,
 )
 from app.foundation.runtimes import CHOSEN, RuntimePointer, Runtimes, choose
@@ -273,6 +275,33 @@ def test_a_version_that_does_not_work_here_is_not_installed(place: Place) -> Non
     place.updates = place.made()
     place.publisher.offer(files={"readme": b"no program"})
     place.refused(UpdateRefused, "program")
+
+
+@pytest.mark.parametrize("phase", ["download", "unpack"])
+def test_a_full_disk_leaves_the_old_version(
+    place: Place, monkeypatch: pytest.MonkeyPatch, phase: str
+) -> None:
+    place.publisher.offer(files=program_of(NEW, padding=3_000_000))
+    write, real = os.write, os.fsync
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def told(step: Step) -> None:
+        if step.phase == phase == "unpack":
+            monkeypatch.setattr(os, "fsync", full)
+
+    if phase == "download":
+        monkeypatch.setattr(os, "write", full)
+    with pytest.raises(StorageFull) as caught:
+        place.updates.install("program", Cancellation(), told)
+    assert caught.value.remedy.startswith("Free some space")
+    monkeypatch.setattr(os, "write", write)
+    monkeypatch.setattr(os, "fsync", real)
+    assert not list(place.folder.glob("versions/*"))
+    assert place.updates.settle() == ""
+    assert place.install()  # once there is room again
+    assert place.updates.settle() == NEW
 
 
 def test_two_hearths_do_not_install_at_once(place: Place) -> None:

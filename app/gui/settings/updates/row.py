@@ -34,6 +34,11 @@ class UpdateRow(QWidget):
         super().__init__(parent)
         self._kind = kind
         self._desk = desk
+        self._title = (
+            translate("Updates", "Newer versions of Hearth")
+            if kind == "program"
+            else translate("Updates", "Inference runtime")
+        )
         self._words: Callable[[UpdatesDesk], str] = (
             program_words if kind == "program" else runtime_words
         )
@@ -42,7 +47,10 @@ class UpdateRow(QWidget):
         self.notes = PlainLabel(selectable=True)
         self.bar = ShareBar()
         self.check = TextButton(translate("Updates", "Look now"))
-        self.install = TextButton(translate("Updates", "Download"), "primary")
+        # One accent on a page: the runtime's is not the next thing to do.
+        self.install = TextButton(
+            translate("Updates", "Download"), "primary" if kind == "program" else "plain"
+        )
         self.stop = TextButton(translate("Updates", "Stop"))
         self.undo = TextButton(translate("Updates", "Go back"))
         self._arrange()
@@ -60,11 +68,7 @@ class UpdateRow(QWidget):
         return bool(self.state.text())
 
     def _arrange(self) -> None:
-        title = (
-            translate("Updates", "Newer versions of Hearth")
-            if self._kind == "program"
-            else translate("Updates", "Inference runtime")
-        )
+        title = self._title
         row = FoldingRow()
         for label in (PlainLabel(title), self.state, self.problem, self.bar):
             row.words.addWidget(label)
@@ -101,6 +105,14 @@ class UpdateRow(QWidget):
         self.check.setVisible(is_program and is_idle and is_known and not is_offered)
         can_undo = state is not None and (state.can_undo if is_program else state.can_undo_runtime)
         self.undo.setVisible(can_undo and is_idle)
+        self._name_way_back(is_program and state is not None and bool(state.staged))
+
+    def _name_way_back(self, is_waiting: bool) -> None:
+        text = translate("Updates", "Go back")
+        if is_waiting:
+            text = translate("Updates", "Do not install")
+        self.undo.setText(text)
+        self.undo.setAccessibleName(f"{text}: {self._title}")
 
 
 def _say(label: PlainLabel, text: str) -> None:
