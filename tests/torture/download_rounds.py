@@ -26,6 +26,7 @@ PATIENCE_S: Final = 30.0
 """How long a healed download may take: its largest file comes in less than one."""
 _MOST_CLICKS: Final = 2
 _A_LOOK_S: Final = 0.4
+_LAST_LOOK_S: Final = 10.0
 _ENDED: Final = ("done", "failed", "paused", "refused")
 _PROFILES: Final = ("profile", "other profile")
 _STORED: Final = frozenset(
@@ -100,7 +101,10 @@ class Life:
             # What was told before a click arrives behind it: look again a little later.
             if self.state == "over" and time.monotonic() > clicked_s + _A_LOOK_S:
                 if clicks >= _MOST_CLICKS:
-                    break
+                    if time.monotonic() > clicked_s + _LAST_LOOK_S:
+                        break
+                    self.take(0.05)
+                    continue
                 clicks, clicked_s = clicks + 1, time.monotonic()
                 self.click("resume")
             self.take(0.05)
@@ -310,7 +314,7 @@ class Round:
         """All parts are there, those that are opened among them, and nothing half is left."""
         if len(installed) != self._plan.n_files:
             self._outcome.wrong.append(f"{len(installed)} files are installed: {installed}")
-        for news in self._last.values():
+        for news in (self._last[one.key] for one in self._plan.wanted):
             if Path(news.path) not in installed:
                 self._outcome.wrong.append(f"“{news.path}” is said to be the model")
         workshop = self._place.models / ".hearth"

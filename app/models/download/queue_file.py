@@ -6,6 +6,7 @@ Waits for the disk; never the window's thread. What cannot be read is left out.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 from collections.abc import Mapping
@@ -116,7 +117,7 @@ def item_of(entry: Entry) -> Json | None:
     if entry.state == "done":
         return None
     wanted = entry.wanted
-    return {
+    item = {
         "repo": wanted.repo,
         "revision": wanted.revision,
         "name": wanted.name,
@@ -129,11 +130,21 @@ def item_of(entry: Entry) -> Json | None:
         "folder": entry.folder,
         "expected": {str(at): [one.sha256, one.bytes] for at, one in entry.expected.items()},
     }
+    return sealed(item)
+
+
+def sealed(item: Json) -> Json:
+    """With a mark of what it says: a bit that the disk lost would make it another model, or one
+    that no hub has."""
+    said = json.dumps({key: item[key] for key in sorted(item) if key != "seal"})
+    return {**item, "seal": hashlib.sha256(said.encode("ascii")).hexdigest()[:16]}
 
 
 def entry_of(item: Json) -> Entry | None:
     """The download that was kept, or None where it makes no sense."""
     try:
+        if item != sealed(item):
+            raise ValueError("it is not as it was written")
         wanted = _wanted_of(item)
         check(wanted)
         state = cast("State", item["state"])

@@ -11,7 +11,7 @@ import pytest
 from app.foundation.errors import StorageFull
 from app.models.download.entry import Entry
 from app.models.download.partial import Expected
-from app.models.download.queue_file import QueueFile, entry_of, item_of
+from app.models.download.queue_file import QueueFile, entry_of, item_of, sealed
 from app.models.wanted import Part, Wanted
 
 SHA = "ab" * 32
@@ -118,10 +118,23 @@ def test_one_that_makes_no_sense_is_left_out(tmp_path: Path, key: str, value: ob
     good, bad = item_of(entry(1)), item_of(entry(2))
     assert good is not None
     assert bad is not None
-    bad[key] = value
+    bad = sealed({**bad, key: value})
     path = tmp_path / "downloads.json"
     path.write_text(json.dumps({"downloads": 1, "items": [bad, 7, good]}))
     assert [found.key for found in QueueFile(path).load()] == [entry(1).key]
+
+
+def test_one_that_lost_a_bit_is_left_out_and_is_no_other_model(tmp_path: Path) -> None:
+    file, path = QueueFile(tmp_path / "downloads.json"), tmp_path / "downloads.json"
+    one = entry()
+    file.save({one.key: item_of(one)})
+    whole = path.read_bytes()
+    for word in (b"owner/repo", SHA.encode(), b"5000", b"paused", b"c" * 40):
+        at = whole.index(word)
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        assert file.load() == [], word
+    path.write_bytes(whole)
+    assert len(file.load()) == 1
 
 
 def test_nothing_is_written_where_nothing_may_be(tmp_path: Path) -> None:
