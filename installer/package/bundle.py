@@ -5,7 +5,6 @@ Everything is made in a folder of its own and gets its name when it is whole.
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import shutil
@@ -24,7 +23,6 @@ PROGRAM = "hearth.exe" if os.name == "nt" else "hearth"
 
 def make(workshop: Workshop, out: Path) -> Path:
     """The folder of a new bundle, made from this checkout. Replaces the one before."""
-    _provide(workshop)
     runtime = runtime_build.built(workshop)
     work, fresh = out / "work", out / "work" / "fresh"
     shutil.rmtree(fresh, ignore_errors=True)
@@ -45,26 +43,6 @@ def make(workshop: Workshop, out: Path) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     folder.rename(target)
     return target
-
-
-def _provide(workshop: Workshop) -> None:
-    """Libraries that the bundle carries must be on this machine to be taken."""
-    if contents.system() != "linux":
-        return
-    gone = [package for name, package in contents.TO_PACK.items() if not _can_be_opened(name)]
-    if gone and not workshop.install_packages(gone):
-        workshop.refuse(
-            "Libraries that the bundle carries are missing here. Install them with:\n"
-            f"    sudo apt-get install {' '.join(gone)}"
-        )
-
-
-def _can_be_opened(library: str) -> bool:
-    try:
-        ctypes.CDLL(library)
-    except OSError:
-        return False
-    return True
 
 
 def _freeze(workshop: Workshop, runtime: Path, work: Path, into: Path) -> None:

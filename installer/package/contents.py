@@ -83,6 +83,7 @@ SYSTEM_LIBRARIES = {
     "libegl1": r"lib(EGL|gbm|drm)\.so.*",
     "libvulkan1": r"libvulkan\.so.*",
     "libwayland-client0": r"libwayland-client\.so.*",
+    "libwayland-cursor0": r"libwayland-cursor\.so.*",
     "libx11-6": r"lib(X11|Xau|Xdmcp|bsd|md)\.so.*",
     "libx11-xcb1": r"libX11-xcb\.so.*",
     "libxcb1": r"libxcb\.so.*",
@@ -101,11 +102,9 @@ SYSTEM_LIBRARIES = {
     "libxcb-xkb1": r"libxcb-xkb\.so.*",
 }
 
-#: Packed, and not among what `dev.py` asks for to open a window: the Debian package of each.
-TO_PACK = {"libwayland-cursor.so.0": "libwayland-cursor0"}
-
-#: Opened only where there are graphics cards: its absence is an answer, not a fault.
-OPTIONAL_LIBRARIES = ("libvulkan1",)
+#: Opened only where there are graphics cards, or Wayland: without them Hearth computes on the
+#: processor, and its window is one of X11.
+OPTIONAL_LIBRARIES = ("libvulkan1", "libwayland-cursor0")
 
 #: The oldest system that the bundle starts on, as the versions of symbols that its files ask for:
 #: Ubuntu 22.04, Debian 12, Fedora 36. Newer demands are a fault of the machine that it is made on.

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -58,11 +59,13 @@ def executable() -> Path:
 
 
 @pytest.fixture
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The home of somebody whose name is not English."""
-    folder = Path(os.path.realpath(tmp_path_factory.mktemp("h"))) / "Jürgen Žižek"
-    folder.mkdir()
-    return folder
+def home() -> Iterator[Path]:
+    """The home of somebody whose name is not English, where others may come as well."""
+    with tempfile.TemporaryDirectory(prefix="hearth-home-") as base:
+        Path(base).chmod(0o755)
+        folder = Path(base).resolve() / "Jürgen Žižek"
+        folder.mkdir()
+        yield folder
 
 
 @pytest.fixture
@@ -101,15 +104,7 @@ def _as_nobody(home: Path, executable: Path) -> dict[str, int]:
     """Root may write anywhere; so the program is started as nobody, where nobody may come there."""
     if os.name != "posix" or os.geteuid() != 0:
         return {}
-    for folder in (executable, *executable.parents, *home.parents):
-        if not folder.stat().st_mode & 0o001 and folder not in _own(home):
-            return {}
-    for folder in _own(home):
-        folder.chmod(folder.stat().st_mode | 0o011)
+    if not all(folder.stat().st_mode & 0o001 for folder in (executable, *executable.parents)):
+        return {}
     os.chown(home, _NOBODY, _NOBODY)
     return {"user": _NOBODY, "group": _NOBODY}
-
-
-def _own(home: Path) -> list[Path]:
-    """The folders above a home that the tests made."""
-    return [folder for folder in home.parents if "pytest-" in folder.name or folder == home.parent]
