@@ -1,4 +1,4 @@
-"""How well a model runs, in one of three words with a mark before it. GUI thread."""
+"""How well a model runs, in a word or two with a mark before it. GUI thread."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from app.gui.widgets.plain import LabelRole, PlainLabel
 
 _FACES: dict[Verdict, tuple[str, LabelRole]] = {
     "well": ("check", "good"),
+    "slow": ("info", "warning"),
     "tight": ("triangle-alert", "warning"),
     "no": ("x", "danger"),
 }

@@ -19,24 +19,28 @@ from app.planner.pools import MAIN, pools_of
 from app.planner.quality import Tier
 
 translate = QCoreApplication.translate
-Verdict = Literal["well", "tight", "no"]
+Verdict = Literal["well", "slow", "tight", "no"]
 
 _PAGE_TOKENS = 670
 """A page of 500 words."""
 
 
 def verdict_of(plan: Plan) -> Verdict:
-    """One of the three: a plan that fits but crawls is tight, not well."""
+    """How well it fits; what fits well and writes slower than wished is slow."""
+    return "slow" if plan.fits == "well" and is_slow(plan) else plan.fits
+
+
+def is_slow(plan: Plan) -> bool:
+    """Whether a person waits for it: slower than was wished in the settings, or than one reads."""
     ratio = plan.expected.generated_tokens_per_second / READING_TOKENS_PER_S
-    if plan.fits == "well" and ratio < SLOWER:
-        return "tight"
-    return plan.fits
+    return plan.is_slow or ratio < SLOWER
 
 
 def verdict_words(verdict: Verdict) -> str:
-    """The three words of the front."""
+    """The words of the front."""
     return {
         "well": translate("Models", "runs well"),
+        "slow": translate("Models", "runs slowly"),
         "tight": translate("Models", "tight"),
         "no": translate("Models", "too big"),
     }[verdict]
@@ -103,7 +107,7 @@ def sentence_of(plan: Plan) -> str:
             "It fits with little to spare, and {speed}. Close other programs if the computer "
             "gets slow.",
         ).format(speed=speed)
-    if verdict_of(plan) == "tight":
+    if verdict_of(plan) == "slow":
         return translate("Models", "It fits, but {speed}.").format(speed=speed)
     return translate("Models", "It fits with room for your other programs, and {speed}.").format(
         speed=speed

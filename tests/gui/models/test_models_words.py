@@ -58,7 +58,11 @@ def test_every_model_has_a_verdict_that_agrees_with_its_sentence(name: str) -> N
         verdict, said = verdict_of(plan), sentence_of(plan)
         assert (verdict == "no") == (plan.fits == "no")
         assert (verdict == "no") == ("slow, or the load would fail" in said or "last of" in said)
+        assert (verdict == "slow") == ("It fits, but" in said)
+        if verdict == "slow":
+            assert plan.fits == "well"
         if verdict == "well":
+            assert not plan.is_slow
             assert plan.fits == "well"
             assert "room for your other programs" in said
 
