@@ -15,7 +15,18 @@ from app.foundation.errors import HearthError
 from app.gui.aside import aside
 from app.gui.bridge import Bridge
 from app.gui.chat.turn_words import loading_words
-from app.gui.model_names import RECENT_FILE, display_name, fit_words, read_recent, remember
+from app.gui.model_names import (
+    NAMES_FILE,
+    RECENT_FILE,
+    Names,
+    asked_names,
+    display_name,
+    fit_words,
+    read_names,
+    read_recent,
+    remember,
+)
+from app.gui.safe_text import one_line
 from app.gui.services import GuiServices
 from app.gui.widgets.buttons import TextButton
 from app.gui.widgets.plain import set_tooltip
@@ -43,6 +54,8 @@ class ModelButton(TextButton):
         self._progress = ""
         self._own: str | None = None
         self._recent: list[str] = []
+        self._names: Names = {}
+        self._unnamed: set[str] = set()
         self._forced: set[str] = set()
         self._looks = _LOOKS
         self._request = ""
@@ -57,7 +70,9 @@ class ModelButton(TextButton):
         self._look.setInterval(_LOOK_MS)
         self._look.timeout.connect(self._looked)
         self._look.start()
+        self._names_path = services.profile.state / NAMES_FILE
         bridge.watch(aside(partial(read_recent, self._recent_path)), self._take_recent)
+        bridge.watch(aside(partial(read_names, self._names_path)), self._take_names)
         self.refresh()
 
     @property
@@ -110,17 +125,22 @@ class ModelButton(TextButton):
 
     def refresh(self) -> None:
         """Show name and fit as they are now."""
-        name = display_name(self.ref)
+        name = self.name_of(self.ref.name)
         words = self._progress or self._fit()
         self.setText(f"{name}  ·  {words}" if words else name)
         self.setAccessibleName(self.tr("Model: %1").replace("%1", self.text()))
         set_tooltip(self, "" if self.ref.is_built_in else self.ref.name)
 
+    def name_of(self, choice: str) -> str:
+        """What the library calls a model; until it has said so, its file's name."""
+        known = self._names.get(choice)
+        return (one_line(known[0], 60) if known else "") or display_name(ModelRef(choice))
+
     def _fit(self) -> str:
         if not self.is_ready:
             return ""
         plan = self._services.inference.snapshot().plan
-        return fit_words(str(getattr(plan, "fits", "")))
+        return fit_words(str(getattr(plan, "fits", "")), is_slow=getattr(plan, "is_slow", False))
 
     def _looked(self) -> None:
         """Someone else may be opening the model at the start: look until it is there."""
@@ -128,10 +148,31 @@ class ModelButton(TextButton):
         self.refresh()
         if self.is_ready or self._looks <= 0:
             self._look.stop()
+            self._ask_names()
             self.model_changed.emit()
 
     def _take_recent(self, names: list[str]) -> None:
         self._recent = names
+
+    def _take_names(self, names: Names) -> None:
+        self._names = names
+        if self.is_ready:
+            self._ask_names()
+        self.refresh()
+
+    def _ask_names(self) -> None:
+        """Once for each model that is open: looking at every disk is not for the start."""
+        wanted = {self.ref.name, *self._recent} - {BUILT_IN}
+        missing = wanted - self._names.keys() - self._unnamed
+        library = self._services.library
+        if not missing or library is None:
+            return
+        self._unnamed |= missing
+        work = partial(asked_names, self._names_path, library, wanted, self._names)
+        self._bridge.watch(aside(work), self._take_names, self._not_asked)
+
+    def _not_asked(self, _error: BaseException) -> None:
+        """The page of models says what could not be looked at; here a file's name will do."""
 
     def _arrived(self, events: list[Event]) -> None:
         for event in events:
@@ -143,6 +184,8 @@ class ModelButton(TextButton):
                 self._progress = self._request = ""
                 if isinstance(event, Failed):
                     self._tell(event.error)
+                else:
+                    self._ask_names()
         self.refresh()
         self.model_changed.emit()
 
@@ -154,15 +197,21 @@ class ModelButton(TextButton):
         current = self.ref.name
         self._add(self.tr("Built-in guide"), BUILT_IN, current)
         for name in self._recent:
-            self._add(display_name(ModelRef(name)), name, current)
+            self._add(self._listed(name), name, current)
         if current != BUILT_IN and current not in self._recent:
-            self._add(display_name(ModelRef(current)), current, current)
+            self._add(self._listed(current), current, current)
         self._menu.addSeparator()
         open_file = QAction(self.tr("Open a model file…"), self._menu)
         # Shown, not bound: the window owns the key.
         open_file.setText(open_file.text() + "\tCtrl+O")
         open_file.triggered.connect(self.file_asked)
         self._menu.addAction(open_file)
+
+    def _listed(self, choice: str) -> str:
+        """In the menu there may be two files of one model."""
+        quant = self._names.get(choice, ("", ""))[1]
+        name = self.name_of(choice)
+        return f"{name}  ·  {one_line(quant, 24)}" if quant else name
 
     def _open_menu(self) -> None:
         self._menu.popup(self.mapToGlobal(QPoint(0, self.height() + 2)))
