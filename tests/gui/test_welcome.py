@@ -99,6 +99,16 @@ def test_questions_for_the_guide_are_not_put_to_another_model(
     settled(lambda: questions(welcome) == [])
 
 
+def test_who_has_chosen_a_model_has_begun(
+    welcome: Welcome, settings: SettingsFile, settled: Settled
+) -> None:
+    settled(lambda: welcome.is_first_start)
+    settings.set(MODEL_PATH, "some-model.gguf")
+    welcome.refresh()
+    settled(lambda: not welcome.is_first_start)
+    assert "The answer is made on this computer." in words(welcome)
+
+
 def test_a_question_that_is_clicked_is_asked(
     welcome: Welcome, qtbot: QtBot, settled: Settled
 ) -> None:

@@ -91,7 +91,7 @@ class Welcome(QWidget):
         return self._found.isVisibleTo(self)
 
     def _listed(self, conversations: Sequence[Conversation]) -> None:
-        if conversations or self._chose_guide:
+        if conversations or self._chose_guide or not self._is_guide:
             self._show_later()
         else:
             self._show_first()
