@@ -13,7 +13,7 @@ from typing import Protocol
 from PySide6.QtCore import QByteArray, QObject, QRectF, QSize, Qt
 from PySide6.QtGui import QAction, QGuiApplication, QIcon, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
-from PySide6.QtWidgets import QLineEdit
+from PySide6.QtWidgets import QLineEdit, QToolButton
 
 from app.foundation.paths import resource
 from app.gui import theme
@@ -117,10 +117,12 @@ def app_icon() -> QIcon:
 
 
 def lead(field: QLineEdit, name: str) -> None:
-    """Put an icon at the start of a line of input."""
+    """Put an icon at the start of a line of input; pressed, it leads into the field."""
     action = QAction(field)
     field.addAction(action, QLineEdit.ActionPosition.LeadingPosition)
+    action.triggered.connect(field.setFocus)
     bind(action, name)
+    _name(field, action, field.accessibleName() or field.placeholderText())
 
 
 def trail(field: QLineEdit, name: str, text: str) -> QAction:
@@ -128,4 +130,12 @@ def trail(field: QLineEdit, name: str, text: str) -> QAction:
     action = QAction(text, field)
     field.addAction(action, QLineEdit.ActionPosition.TrailingPosition)
     bind(action, name)
+    _name(field, action, text)
     return action
+
+
+def _name(field: QLineEdit, action: QAction, words: str) -> None:
+    """Qt makes a button of an action in a field, and leaves it without a name."""
+    for button in field.findChildren(QToolButton):
+        if button.defaultAction() is action:
+            button.setAccessibleName(words)
