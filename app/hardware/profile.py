@@ -312,7 +312,7 @@ def _device_lines(devices: tuple[Device, ...] | Unknown) -> list[tuple[str, str]
         return [("Graphics card", _words(devices))]
     cards = [device for device in devices if device.kind != "cpu"]
     if not cards:
-        return [("Graphics card", "none that this llama.cpp build can use")]
+        return [("Graphics card", "none that Hearth can use")]
     return [("Graphics card", _card(card)) for card in cards]
 
 

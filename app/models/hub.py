@@ -257,7 +257,7 @@ class Hub:
         try:
             listed, _ = self._ask(
                 self._question(),
-                f"{origin} as GGUF",
+                f"GGUF files of {origin}",
                 lambda api, token: list(
                     api.list_models(
                         filter=["gguf", f"base_model:quantized:{origin}"],

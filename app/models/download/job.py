@@ -188,7 +188,7 @@ class Job:
         def tick(done: int) -> None:
             self._check_stop()
             if self._entry.state != "checking":
-                self._report("checking", "A file that is there already is checked")
+                self._report("checking", "Checking a file that is there already")
             self._entry.checked = min(1.0, done / total)
 
         files = list(zip(self._names, expected, strict=True))
@@ -214,7 +214,8 @@ class Job:
         """One file, whole and checked, in its partial place."""
         partial = self._entry.partials[index]
         while not partial.is_sound():
-            self._report("checking", "What is here already is checked")
+            if partial.path.exists():
+                self._report("checking", "Checking what is here already")
             partial.open(self._ticking(partial))
             self._count()
             if not partial.is_whole:
@@ -252,7 +253,7 @@ class Job:
 
     def _check(self, index: int, partial: Partial) -> None:
         """Throws away what is wrong; raises ModelFileInvalid the second time."""
-        self._report("checking", "The whole file is checked")
+        self._report("checking", "Checking what arrived")
         if partial.digest(self._ticking(partial)) == partial.expected.sha256:
             try:
                 if not self._is_archive(index):
