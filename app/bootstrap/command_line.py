@@ -7,13 +7,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from app.bootstrap.checks import checks
+from app.bootstrap.making import quantizing
 from app.bootstrap.runtime import Runtime
 from app.cli.services import CliServices, Reach
 from app.hardware.probe import ledger_of, probe
 from app.network.connections import Connections
 
 if TYPE_CHECKING:
-    from app.inference.quantizing import Quantizing
+    from app.models.catalogue_update import CatalogueUpdates
     from app.models.download.downloads import Downloads
     from app.updates.updates import Updates
 
@@ -28,12 +29,13 @@ def services_for(runtime: Runtime) -> CliServices:
         planning=lambda: runtime.planning,
         machine=lambda: probe(runtime.profile.root),
         library=lambda: runtime.library,
-        quantizing=lambda: _quantizing(runtime),
+        quantizing=lambda: quantizing(runtime),
         checks=lambda: checks(runtime),
         try_again=lambda: len(ledger_of(runtime.profile.root).forget_bad()),
         reach=lambda: reach(runtime),
         connections=lambda: Connections(runtime.profile.connections),
         updates=lambda: updates(runtime),
+        catalogue_updates=lambda: catalogue_updates(runtime),
     )
 
 
@@ -72,7 +74,13 @@ def updates(runtime: Runtime) -> Iterator[Updates]:
         network.close()
 
 
-def _quantizing(runtime: Runtime) -> Quantizing:
-    from app.inference.quantizing import Quantizing
+@contextmanager
+def catalogue_updates(runtime: Runtime) -> Iterator[CatalogueUpdates]:
+    """What may ask for a newer list of models; its connections are given up at the end."""
+    from app.bootstrap.reach import Network
 
-    return Quantizing(runtime.models_folder)
+    network = Network(runtime.profile, runtime.settings)
+    try:
+        yield network.catalogue_updates
+    finally:
+        network.close()

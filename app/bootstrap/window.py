@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
+from app.bootstrap.making import quantizing
 from app.bootstrap.reach import Network
 from app.bootstrap.runtime import Runtime
 from app.bootstrap.watching import Watching
@@ -41,6 +42,7 @@ from app.settings.secrets import Secrets
 
 if TYPE_CHECKING:
     from app.inference.catalogue_planning import CataloguePlanning
+    from app.inference.smaller_files import SmallerFiles
     from app.models.download.downloads import Downloads
 
 STARTING = "start"
@@ -119,6 +121,8 @@ class WindowServices:
         record = self.runtime.record_download
         self._network = Network(profile, self.runtime.settings, self._secrets, record)
         self._downloads: Downloads | None = None
+        self._smaller: SmallerFiles | None = None
+        self._building = threading.Lock()
         self.runtime.hold_downloads = self._hold_downloads
         self.gui = self._gui_services(opened, model)
 
@@ -146,6 +150,8 @@ class WindowServices:
             library=lambda: runtime.library,
             models_folder=runtime.models_folder,
             updates=lambda: self._network.updates,
+            smaller_files=self._smaller_files,
+            catalogue_updates=lambda: self._network.catalogue_updates,
             downloads=self._begin_downloads,
             hub=lambda: self._network.hub,
             secrets=lambda: self._secrets,
@@ -157,6 +163,7 @@ class WindowServices:
                 CloseStep("sentinels", self._ends_well),
                 CloseStep("watching", self._watching.close),
                 CloseStep("downloads", self._close_downloads),
+                CloseStep("smaller file", self._close_smaller),
                 CloseStep("library", runtime.close_library),
                 CloseStep("answers", self.chat.close),
                 CloseStep("engine", runtime.inference.close),
@@ -203,6 +210,18 @@ class WindowServices:
     def _close_downloads(self, deadline_s: float) -> bool:
         downloads = self._downloads
         return downloads is None or downloads.close(deadline_s)
+
+    def _smaller_files(self) -> SmallerFiles:
+        from app.inference.smaller_files import SmallerFiles
+
+        with self._building:
+            if self._smaller is None:
+                self._smaller = SmallerFiles(quantizing(self.runtime))
+            return self._smaller
+
+    def _close_smaller(self, deadline_s: float) -> bool:
+        smaller = self._smaller
+        return smaller is None or smaller.close(deadline_s)
 
     def _hold_downloads(self, why: str) -> AbstractContextManager[None]:
         return self._network.downloads.held(why)

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from app.inference.catalogue_planning import CataloguePlanning
     from app.inference.planning import Planning
     from app.inference.service import InferenceService
+    from app.inference.smaller_files import SmallerFiles
     from app.metrics.recorder import Recorder
+    from app.models.catalogue_update import CatalogueUpdates
     from app.settings.file import SettingsFile
     from app.settings.secrets import Secrets
     from app.updates.updates import Updates
@@ -72,6 +74,9 @@ class GuiServices:
     Hugging Face, which it does only when told to. `secrets` keeps tokens for `endpoint`,
     the hub or the mirror that is asked now; `models_folder` is where downloads go.
     `updates` builds, off the GUI thread, what asks for newer versions of Hearth when told to.
+    `smaller_files` builds, off the GUI thread, what makes smaller files of models; what is being
+    made outlives the page that asked. `catalogue_updates` builds, off the GUI thread, what asks
+    for a newer list of models when told to.
     `restore_backup`, where the database was damaged, brings the newest backup back.
     """
 
@@ -99,5 +104,7 @@ class GuiServices:
     endpoint: Callable[[], str] | None = None
     models_folder: Callable[[], Path] | None = None
     updates: Callable[[], Updates] | None = None
+    smaller_files: Callable[[], SmallerFiles] | None = None
+    catalogue_updates: Callable[[], CatalogueUpdates] | None = None
     restore_backup: Callable[[], Future[None]] | None = None
     close_steps: list[CloseStep] = field(default_factory=list)

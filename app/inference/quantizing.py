@@ -14,7 +14,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Literal
 
@@ -76,11 +76,18 @@ Stage = Literal["making", "checking"]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What the file would become. `bytes` is calculated; `tier` is at best the source's own."""
+    """What the file would become. `bytes` is calculated; `tier` is at best the source's own.
+    `facts` are those that its header would have."""
 
     quant: str
     bytes: int
     tier: Tier
+    facts: ModelFacts = field(repr=False, compare=False)
+
+    @property
+    def room_bytes(self) -> int:
+        """What must be free on the disk before it is made."""
+        return self.bytes + spare_for(self.bytes, SPARE_BYTES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +163,14 @@ class Quantizing:
         smaller at all.
         """
         return _offer(*_read(source))
+
+    def free_bytes(self) -> int | None:
+        """What is free where it would be written; None where the disk does not say."""
+        folder = self._folder()
+        for place in (folder, *folder.parents):
+            with contextlib.suppress(OSError):
+                return shutil.disk_usage(place).free
+        return None
 
     def make(
         self,
@@ -238,12 +253,14 @@ def _offer(header: Header, facts: ModelFacts) -> Offer:
     own = quality_of(facts.quant, n_params=facts.n_params).tier
     targets: list[Target] = []
     for quant in QUANTS:
-        n_bytes = _expected_bytes(header, facts, quant)
+        becoming = _becoming(header, facts, quant)
+        n_bytes = becoming.file_bytes
         # Rows that do not fit a type get another: a worse one may then come out the same.
         is_same = n_bytes in [target.bytes for target in targets]
         if not is_same and n_bytes <= _WORTH_IT * facts.file_bytes:
             tier = quality_of(quant, n_params=facts.n_params).tier
-            targets.append(Target(quant, n_bytes, max(tier, own, key=TIERS.index)))
+            worse = max(tier, own, key=TIERS.index)
+            targets.append(Target(quant, n_bytes, worse, becoming))
     warning = ""
     if not types <= _LIGHT:
         warning = (
@@ -260,18 +277,26 @@ def _weight_types(header: Header) -> set[str]:
     return {tensor.type_name for tensor in header.tensors if len(tensor.shape) > 1}
 
 
-def _expected_bytes(header: Header, facts: ModelFacts, quant: str) -> int:
-    """What the file will have: a header of the same length, and tensors by llama.cpp's rules."""
+def _becoming(header: Header, facts: ModelFacts, quant: str) -> ModelFacts:
+    """What the file will be: a header of the same length, and tensors by llama.cpp's rules."""
     n_layers = max(1, header.whole(header.own("block_count")))
     heads, kv_heads = max(facts.n_head, default=0), max(facts.n_head_kv, default=0)
     n_gqa = heads // kv_heads if kv_heads else 0
     types = retyped(quant, header.tensors, n_layers, n_gqa, facts.n_expert)
+    tensors = []
     weights = 0
     for tensor in header.tensors:
         rows = tensor.n_elements // tensor.shape[0]
         n_bytes = row_bytes(types[tensor.name], tensor.shape[0]) * rows
+        tensors.append(replace(tensor, type_name=types[tensor.name], n_bytes=n_bytes))
         weights += -(-n_bytes // 32) * 32
-    return header.data_offset + weights
+    becoming = replace(
+        header,
+        metadata=header.metadata | {"general.file_type": _NUMBERS[quant]},
+        tensors=tuple(tensors),
+        file_bytes=header.data_offset + weights,
+    )
+    return facts_of(becoming)
 
 
 def _name(header: Header) -> str:
