@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from app.inference.planning import Planning
     from app.inference.quantizing import Quantizing
     from app.inference.service import InferenceService
+    from app.models.catalogue_update import CatalogueUpdates
     from app.models.download.downloads import Downloads
     from app.models.hub import Hub
     from app.models.library.library import Library
@@ -48,8 +49,8 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class CliServices:
-    """Builders of services; each returns the same object every time, but for `reach` and
-    `updates`."""
+    """Builders of services; each returns the same object every time, but for those that are
+    entered: `reach`, `updates` and `catalogue_updates`."""
 
     profile: Callable[[], Profile]
     inference: Callable[[], InferenceService]
@@ -62,3 +63,4 @@ class CliServices:
     reach: Callable[[], AbstractContextManager[Reach]]
     connections: Callable[[], Connections]
     updates: Callable[[], AbstractContextManager[Updates]]
+    catalogue_updates: Callable[[], AbstractContextManager[CatalogueUpdates]]

@@ -15,7 +15,7 @@ from app.protocol.model_ref import BUILT_IN
 if TYPE_CHECKING:
     from app.models.library.kept import Kept
 
-_OTHERS: Final = ("recommend", "search", "get", "inspect", "keeping", "quantize")
+_OTHERS: Final = ("recommend", "search", "get", "inspect", "keeping", "quantize", "catalogue")
 _STATES: Final = {"gone": "gone", "damaged": "damaged", "unsupported": "cannot run"}
 _VERIFIED: Final = {
     "yes": "verified",

@@ -10,71 +10,18 @@ import pytest
 
 from app.foundation.errors import (
     CatalogueInvalid,
-    HearthError,
     HostRefused,
     NetworkError,
     NotPossibleHere,
     StorageError,
 )
-from app.foundation.paths import Profile, resource
 from app.models.catalog import catalogue, fetched_file, load, own_file
 from app.models.catalogue_update import CatalogueUpdates, Update
 from app.models.sources import CATALOGUE
-from app.network.client import Client
-from app.network.connections import Connections
-from app.network.policy import Policy
 from app.network.signed import SignedSource
-from tests.fixtures.far_end import FarEnd, compressed, cut, endless, far_end, page, redirect
+from tests.fixtures.catalogues import NEXT, PATH, SHIPPED, SIGNATURE, Place, published
+from tests.fixtures.far_end import compressed, cut, endless, far_end, page, redirect
 from tests.fixtures.signing import Signer
-
-PATH = "/models.toml"
-SIGNATURE = f"{PATH}.minisig"
-SHIPPED = "".join(
-    re.split(r"(?m)^(?=\[\[models\]\]$)", resource("models.toml").read_text("utf-8"))[:7]
-)
-"""The catalogue with its first six models."""
-NEXT = load().serial + 1
-
-
-def published(serial: int, name: str = "Renamed") -> bytes:
-    """The shipped catalogue with another serial, and its first model under another id."""
-    text = re.sub(r"(?m)^serial = \d+$", f"serial = {serial}", SHIPPED, count=1)
-    text = re.sub(r'(?m)^id = ".+"$', f'id = "{name.lower()}"', text, count=1)
-    return re.sub(r'(?m)^name = ".+"$', f'name = "{name}"', text, count=1).encode()
-
-
-class Place:
-    """A profile, a server, a key, and what is offered there."""
-
-    def __init__(self, root: Path, far: FarEnd) -> None:
-        self.profile = Profile(root)
-        self.far = far
-        self.signer = Signer()
-        connections = Connections(self.profile.connections)
-        self.client = Client(Policy(lambda: False, ("127.0.0.1",)), connections)
-        self.connections = connections
-        self.updates = self.with_source(SignedSource(far.url + PATH, self.signer.public_key))
-
-    def with_source(self, source: SignedSource) -> CatalogueUpdates:
-        return CatalogueUpdates(self.profile, lambda: self.client, source)
-
-    def offer(self, content: bytes, signer: Signer | None = None) -> None:
-        self.far.files[PATH] = content
-        self.far.files[SIGNATURE] = (signer or self.signer).sign(content)
-
-    def has(self, model: str) -> bool:
-        return catalogue(self.profile).find(model) is not None
-
-    def refused(self, kind: type[HearthError]) -> HearthError:
-        """The refusal; what was in use goes on being used."""
-        before = catalogue(self.profile).entries
-        with pytest.raises(kind) as caught:
-            self.updates.fetch()
-        assert catalogue(self.profile).entries == before
-        assert not catalogue(self.profile).problems
-        assert caught.value.title
-        assert caught.value.remedy
-        return caught.value
 
 
 @pytest.fixture
