@@ -28,10 +28,12 @@ from app.gui.models.subjects import (
     Variant,
     file_model,
 )
+from app.gui.safe_text import one_line
 from app.hardware.profile import MachineProfile
 from app.inference.learning import LoadRecord
 from app.inference.planning import Planning
 from app.inference.starter import StarterModel
+from app.network.policy import HUB, host_of
 from app.planner.choose import Candidate, Choice, choose
 from app.planner.plan import Plan
 from app.planner.pools import FITS
@@ -157,6 +159,17 @@ class Desk:
             return None
         wish, machine = self._wish(variant, pins), self.machine()
         return self._planning.counted(Path(variant.path), variant.facts, wish, machine)
+
+    @property
+    def host(self) -> str:
+        """Who is asked about models that are not here: the hub, or the mirror that is set. At
+        once, on any thread."""
+        ask = self._services.endpoint
+        endpoint = ask() if ask is not None else ""
+        try:
+            return host_of(endpoint) if endpoint else HUB
+        except HearthError:  # said by whoever asks there
+            return one_line(endpoint, 60)
 
     @property
     def can_reach(self) -> bool:

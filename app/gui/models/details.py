@@ -214,7 +214,11 @@ class Details(QWidget):
         said = self.tr("Calculated from the catalogue's numbers.")
         if not self._desk.can_reach:
             return said
-        return said + " " + self.tr("Looking at the file itself connects to huggingface.co.")
+        return (
+            said
+            + " "
+            + self.tr("Looking at the file itself connects to {host}.").format(host=self._desk.host)
+        )
 
     def _look(self) -> None:
         """The one connection of this page, and only when asked for."""

@@ -202,6 +202,8 @@ class ModelsPage(QWidget):
         if focused is not None and self._stack.isAncestorOf(focused):
             self.places.buttons[at].setFocus(Qt.FocusReason.OtherFocusReason)
         self._stack.setCurrentIndex(at)
+        if at == HUB and focused not in self.places.buttons:
+            self.hub.search.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _search(self, words: str) -> None:
         self.show_place(HUB)

@@ -10,6 +10,7 @@ from pytestqt.plugin import QtBot
 from app.bootstrap.reach import ENDPOINT
 from app.gui.models.hub.repository import RepositoryView
 from app.gui.models.page import ModelsPage
+from app.gui.services import GuiServices
 from app.settings.file import SettingsFile
 from app.settings.schema import OFFLINE
 from tests.gui.models.conftest import Settled
@@ -56,6 +57,17 @@ def test_nothing_is_asked_before_enter_is_pressed(
     assert asked_of_hub(hub) == 0
     assert searched(online, "qwen", qtbot, settled) == ["example-labs/Tiny-Qwen-VL-GGUF"]
     assert asked_of_hub(hub) == 1
+
+
+def test_it_says_whom_it_would_ask_and_is_ready_to_be_typed_into(
+    online: ModelsPage, hub: LoopbackHub, services: GuiServices, qtbot: QtBot
+) -> None:
+    assert "huggingface.co" in online.hub.situation.sentence.text()
+    services.endpoint = lambda: "https://mirror.example"
+    online.places.buttons[0].click()
+    qtbot.mouseClick(online.places.buttons[2], Qt.MouseButton.LeftButton)
+    assert "mirror.example" in online.hub.situation.sentence.text()
+    assert online.window().focusWidget() is online.hub.search
 
 
 def test_order_and_the_same_search_again(

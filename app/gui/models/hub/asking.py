@@ -62,6 +62,10 @@ class HubDesk:
     def is_available(self) -> bool:
         return self._services.hub is not None
 
+    @property
+    def host(self) -> str:
+        return self._desk.host
+
     def _hub(self) -> HubDoor:
         assert self._services.hub is not None
         return self._services.hub()

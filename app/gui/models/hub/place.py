@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import partial
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QHideEvent
+from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QLineEdit, QVBoxLayout, QWidget
 
 from app.foundation.errors import HearthError
@@ -125,6 +125,12 @@ class HubPlace(QWidget):
         self._show_rows()
         self._ask(None)
 
+    def showEvent(self, event: QShowEvent) -> None:
+        """Another mirror may have been set since."""
+        super().showEvent(event)
+        if not self._words:
+            self._show_start()
+
     def hideEvent(self, event: QHideEvent) -> None:
         self._slow.stop()
         super().hideEvent(event)
@@ -136,7 +142,9 @@ class HubPlace(QWidget):
             return
         self.more.hide()
         self._hidden.hide()
-        self.situation.show_busy(self.tr("Asking huggingface.co…"), action=self.tr("Stop"))
+        self.situation.show_busy(
+            self.tr("Asking {host}…").format(host=self._desk.host), action=self.tr("Stop")
+        )
         self._slow.start()
         work = partial(self._desk.search, self._words, self.sort, cursor)
         arrived = partial(self._arrived, self._asked, self.sort)
@@ -181,7 +189,7 @@ class HubPlace(QWidget):
 
     def _is_slow(self) -> None:
         self.situation.show_busy(
-            self.tr("huggingface.co is slow to answer."),
+            self.tr("{host} is slow to answer.").format(host=self._desk.host),
             self.tr(
                 "It may still come. Meanwhile, Hearth's own list is above and on the page "
                 "“For this computer”."
@@ -205,9 +213,9 @@ class HubPlace(QWidget):
             "globe",
             self.tr("Search all GGUF models on Hugging Face."),
             self.tr(
-                "Hearth connects to huggingface.co when you press Enter, and not before. You can "
-                "paste the address of a repository too."
-            ),
+                "Hearth connects to {host} when you press Enter, and not before. You can paste the "
+                "address of a repository too."
+            ).format(host=self._desk.host),
         )
 
     def _show_rows(self) -> None:

@@ -94,7 +94,9 @@ class RepositoryView(QWidget):
         self._instead = None
         for each in (self.head, self.files, self._files_title, self._notes, self._again, self.gate):
             each.hide()
-        self.situation.show_busy(self.tr("Asking huggingface.co what is in it…"))
+        self.situation.show_busy(
+            self.tr("Asking {host} what is in it…").format(host=self._desk.host)
+        )
         self._slow.start()
         work = partial(self._desk.repository, self.repo)
         arrived = partial(self._arrived, self._asked)
@@ -207,7 +209,8 @@ class RepositoryView(QWidget):
 
     def _is_slow(self) -> None:
         self.situation.show_busy(
-            self.tr("huggingface.co is slow to answer."), self.tr("It may still come.")
+            self.tr("{host} is slow to answer.").format(host=self._desk.host),
+            self.tr("It may still come."),
         )
 
     def _act(self) -> None:
