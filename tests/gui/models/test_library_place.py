@@ -10,6 +10,7 @@ from pytestqt.plugin import QtBot
 from app.gui.models.library.row import KeptRow
 from app.gui.models.page import HERE, ModelsPage
 from app.gui.models.subjects import Outlook
+from app.gui.notify import Notifier
 from tests.fixtures.shelves import Desk as PersonsDesk
 from tests.fixtures.shelves import hub_cache, placed
 from tests.gui.models.conftest import Settled
@@ -72,6 +73,7 @@ def test_removing_asks_for_one_word_in_place(
     here: ModelsPage,
     person: PersonsDesk,
     settled: Settled,
+    notify: Notifier,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
@@ -86,8 +88,12 @@ def test_removing_asks_for_one_word_in_place(
     assert row.strip.isHidden()
     row.asked.emit("remove")
     row.strip.act.click()
+    assert row.window().focusWidget() is row.tile
     settled(lambda: len(here.library.rows) == 1)
     assert not path.exists()
+    assert notify.toast is not None
+    assert "is in the trash" in notify.toast.title.text()
+    assert here.window().focusWidget() is here.library.rows[0].tile
 
 
 def test_a_file_that_went_away_is_shown_as_gone_and_can_be_forgotten(

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QProcess, QUrl, Signal
+from PySide6.QtCore import QObject, QProcess, Qt, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
 
 from app.engine.messages import LoadCancelled
@@ -22,6 +22,7 @@ from app.gui.bridge import Bridge
 from app.gui.models.library.row import KeptRow
 from app.gui.models.library.stock import Stocking
 from app.gui.notify import Notifier
+from app.gui.safe_text import one_line
 
 
 class Deed(QObject):
@@ -38,6 +39,7 @@ class Deed(QObject):
         self._notify = notify
         self._cancellation = Cancellation()
         self._fractions = bridge.mailbox(self._told)
+        self._said = ""
         self.is_running = False
 
     def begin(self, what: str) -> None:
@@ -107,16 +109,26 @@ class Deed(QObject):
         )
 
     def _keep(self) -> None:
+        self._hold_focus()
         self._row.strip.hide()
 
     def _remove(self) -> None:
-        self._short(self.tr("Moving it to the trash…"), _removed)
+        said = self.tr("{name} is in the trash.").format(name=one_line(self._row.item.name, 60))
+        self._short(self.tr("Moving it to the trash…"), _removed, said)
 
     def _forget(self) -> None:
-        self._short(self.tr("Taking it out of the list…"), _forgotten)
+        self._short(self.tr("Taking it out of the list…"), _forgotten, "")
 
-    def _short(self, words: str, work: Callable[[Stocking, str], None]) -> None:
+    def _hold_focus(self) -> None:
+        """The buttons go; who came by keyboard stays at this row."""
+        focused = self._row.window().focusWidget()
+        if focused is not None and self._row.strip.isAncestorOf(focused):
+            self._row.tile.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _short(self, words: str, work: Callable[[Stocking, str], None], said: str) -> None:
         self.is_running = True
+        self._said = said
+        self._hold_focus()
         self._row.strip.follow(words, None)
         done = aside(partial(work, self._stocking, self._id))
         self._bridge.watch(done, self._done, self._not_done)
@@ -124,6 +136,8 @@ class Deed(QObject):
     def _done(self, _: object) -> None:
         self.is_running = False
         self._row.strip.hide()
+        if self._said:
+            self._notify.tell(self._said)
         self.ended.emit(True)
 
     def _not_done(self, error: BaseException) -> None:

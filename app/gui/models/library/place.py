@@ -131,12 +131,16 @@ class LibraryPlace(QWidget):
 
     def _show_rows(self, stock: Stock) -> None:
         focused = self._focused_choice()
+        order = [row.item.choice for row in self.rows]
         self.search.setVisible(len(stock.items) > _FILTERED)
         self.feed.show_rows([partial(self._row, item) for item in stock.items])
         self._filter()
-        for row in self.rows:
-            if row.item.choice == focused:
-                row.tile.setFocus(Qt.FocusReason.OtherFocusReason)
+        rows = {row.item.choice: row for row in self.rows}
+        if focused and rows:
+            # Where it was, or where it would be now.
+            at = min(order.index(focused), len(rows) - 1)
+            row = rows.get(focused) or list(rows.values())[at]
+            row.tile.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _focused_choice(self) -> str:
         focused = self.window().focusWidget()

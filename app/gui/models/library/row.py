@@ -22,8 +22,6 @@ from app.gui.safe_text import one_line
 from app.gui.widgets.buttons import IconButton, TextButton
 from app.gui.widgets.cards import FoldingRow
 
-_MORE_PX = theme.ICON_PX + 12 + theme.SPACE_8
-"""As wide as the button for more, in a row that has none."""
 _ASKED = ("verify", "reveal", "forget", "remove")
 
 
@@ -94,13 +92,17 @@ class KeptRow(QWidget):
         row = FoldingRow(tight=True)
         row.words.addWidget(self.tile)
         row.side.addWidget(self.chat)
+        more = IconButton("ellipsis", self.tr("More for {name}").format(name=name))
+        row.side.addWidget(more)
         if self.item.kept is not None:
-            said = self.tr("More for {name}").format(name=name)
-            self.more = IconButton("ellipsis", said)
-            self.more.clicked.connect(self._open_menu)
-            row.side.addWidget(self.more)
+            self.more = more
+            more.clicked.connect(self._open_menu)
         else:
-            row.side.addSpacing(_MORE_PX)
+            # Unseen, it keeps the columns of all rows in line.
+            policy = more.sizePolicy()
+            policy.setRetainSizeWhenHidden(True)
+            more.setSizePolicy(policy)
+            more.hide()
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(0)
         self._column.addWidget(row)

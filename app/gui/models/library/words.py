@@ -55,13 +55,16 @@ def problem_words(kept: Kept) -> str:
     """Why it cannot be used; "" where it can."""
     if kept.state == "ready":
         return ""
-    if kept.problem:
-        return one_line(kept.problem, 300)
-    return {
+    plain = {
         "gone": translate("Models", "The file is gone."),
-        "damaged": translate("Models", "The file is damaged."),
+        "damaged": translate("Models", "It is incomplete or damaged."),
         "unsupported": translate("Models", "This version of llama.cpp cannot load it."),
     }.get(kept.state, "")
+    problem = one_line(kept.problem, 300)
+    if kept.state == "damaged" and problem:
+        # The reason is for who knows the format.
+        return f"{plain} {problem}"
+    return problem or plain
 
 
 def use_words(use: DiskUse) -> str:
@@ -69,6 +72,10 @@ def use_words(use: DiskUse) -> str:
     total = use.ours_bytes + use.others_bytes
     if not total:
         said = translate("Models", "No models take up room on your disk yet.")
+    elif not use.ours_bytes:
+        said = translate(
+            "Models", "Models take {total}, all of it in other programs' folders."
+        ).format(total=bytes_text(total))
     elif not use.others_bytes:
         said = translate("Models", "Models take {ours}, in Hearth's folder.").format(
             ours=bytes_text(use.ours_bytes)
