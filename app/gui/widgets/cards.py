@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtGui import QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QBoxLayout,
     QFrame,
     QHBoxLayout,
     QLayout,
     QScrollArea,
+    QScrollBar,
     QVBoxLayout,
     QWidget,
 )
@@ -90,6 +91,14 @@ class FoldingRow(QWidget):
         self._row.setDirection(direction.LeftToRight if beside else direction.TopToBottom)
 
 
+class _QuietBar(QScrollBar):
+    """A bar that shows nothing while there is nowhere to scroll to."""
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        if self.maximum() > self.minimum():
+            super().paintEvent(event)
+
+
 def centred(inner: QWidget) -> QWidget:
     """The widget in a column as wide as the transcript's, in the middle of what there is."""
     inner.setMaximumWidth(theme.COLUMN_PX + 2 * theme.SPACE_24)
@@ -107,6 +116,8 @@ def scrolled(inner: QWidget, name: str) -> QScrollArea:
     scroll.setWidgetResizable(True)
     scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    # Its room is kept, so that nothing moves aside when a page grows.
+    scroll.setVerticalScrollBar(_QuietBar(Qt.Orientation.Vertical))
     scroll.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
     scroll.setAccessibleName(name)
     scroll.setWidget(centred(inner))
