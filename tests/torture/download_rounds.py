@@ -30,7 +30,10 @@ _LAST_LOOK_S: Final = 10.0
 _ENDED: Final = ("done", "failed", "paused", "refused")
 _PROFILES: Final = ("profile", "other profile")
 _STORED: Final = frozenset(
-    {"downloads.json", "downloads.lock", "connections.jsonl", "connections.lock"}
+    {
+        *("downloads.json", "downloads.lock", "downloads-unread.json"),
+        *("connections.jsonl", "connections.lock"),
+    }
 )
 
 
