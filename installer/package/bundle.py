@@ -152,7 +152,7 @@ def prepared(workshop: Workshop, out: Path) -> dict[str, str]:
     place = out / "verify" / "Räume für Hearth" / "hearth"
     _unlock(out / "verify")
     shutil.rmtree(out / "verify", ignore_errors=True)
-    shutil.copytree(out / "bundle" / "hearth", place, symlinks=True, copy_function=os.link)
+    shutil.copytree(out / "bundle" / "hearth", place, symlinks=True)
     environment = {"HEARTH_EXECUTABLE": str(place / PROGRAM)}
     if contents.system() == "linux":
         print("Packing the driver of the window …", flush=True)
@@ -160,12 +160,21 @@ def prepared(workshop: Workshop, out: Path) -> dict[str, str]:
         command += ["--noconfirm", "--log-level", "WARN", "--distpath", str(out / "work")]
         command += ["--workpath", str(out / "work" / "pyinstaller-driver")]
         workshop.run(command, out / "work" / "driver.log", {}, "Packing the driver")
-        shutil.copytree(out / "work" / "hearth-driver", place, dirs_exist_ok=True)
+        _add(out / "work" / "hearth-driver", place)
         environment["HEARTH_WINDOW_DRIVER"] = str(place / "hearth-driver")
     for path in [*place.rglob("*"), place]:
         if path.is_dir():
             path.chmod(0o555)
     return environment
+
+
+def _add(more: Path, place: Path) -> None:
+    """Lay the files of a folder beside those of another, which stay as they are."""
+    for path in sorted(more.rglob("*")):
+        target = place / path.relative_to(more)
+        if path.is_file() and not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, target)
 
 
 def _unlock(folder: Path) -> None:
