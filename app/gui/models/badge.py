@@ -13,6 +13,7 @@ from app.gui.widgets.plain import LabelRole, PlainLabel
 
 _FACES: dict[Verdict, tuple[str, LabelRole]] = {
     "well": ("check", "good"),
+    "slowish": ("info", "warning"),
     "slow": ("info", "warning"),
     "tight": ("triangle-alert", "warning"),
     "no": ("x", "danger"),

@@ -19,27 +19,27 @@ from app.planner.pools import MAIN, pools_of
 from app.planner.quality import Tier
 
 translate = QCoreApplication.translate
-Verdict = Literal["well", "slow", "tight", "no"]
+Verdict = Literal["well", "slowish", "slow", "tight", "no"]
 
 _PAGE_TOKENS = 670
 """A page of 500 words."""
 
 
 def verdict_of(plan: Plan) -> Verdict:
-    """How well it fits; what fits well and writes slower than wished is slow."""
-    return "slow" if plan.fits == "well" and is_slow(plan) else plan.fits
-
-
-def is_slow(plan: Plan) -> bool:
-    """Whether a person waits for it: slower than was wished in the settings, or than one reads."""
-    ratio = plan.expected.generated_tokens_per_second / READING_TOKENS_PER_S
-    return plan.is_slow or ratio < SLOWER
+    """How well it fits; what fits well is slow where one waits for the words, and somewhat slow
+    where it only is below what the settings ask for."""
+    if plan.fits != "well":
+        return plan.fits
+    if plan.expected.generated_tokens_per_second / READING_TOKENS_PER_S < SLOWER:
+        return "slow"
+    return "slowish" if plan.is_slow else "well"
 
 
 def verdict_words(verdict: Verdict) -> str:
     """The words of the front."""
     return {
         "well": translate("Models", "runs well"),
+        "slowish": translate("Models", "a bit slow"),
         "slow": translate("Models", "runs slowly"),
         "tight": translate("Models", "tight"),
         "no": translate("Models", "too big"),
