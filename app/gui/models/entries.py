@@ -15,7 +15,7 @@ from app.gui.models.offer import Offer
 from app.gui.models.speed_picture import SpeedPicture
 from app.gui.models.subjects import Outlook
 from app.gui.models.tile import Tile
-from app.gui.models.words import capital, memory_words, verdict_of
+from app.gui.models.words import capital, memory_words, verdict_of, verdict_words
 from app.gui.plan_words import speed_words
 from app.gui.widgets.buttons import TextButton
 from app.gui.widgets.cards import FoldingRow
@@ -46,7 +46,7 @@ class BestCard(QFrame):
         badge.show_verdict(verdict_of(plan))
         picture = SpeedPicture(labels=False)
         picture.show_rate(rate)
-        speed, memory = speed_words(rate), memory_words(plan)
+        self._memory = PlainLabel(role="secondary")
         self.offer = Offer(downloads, "primary" if is_first else "plain")
         self.offer.show_model(outlook.variant.wanted, choice)
         self.offer.chat_asked.connect(self.chat_asked)
@@ -63,17 +63,32 @@ class BestCard(QFrame):
         column.addWidget(Marks(model.capabilities))
         column.addStretch(1)
         column.addWidget(picture)
-        column.addWidget(PlainLabel(f"{capital(speed)}.", "secondary"))
-        column.addWidget(PlainLabel(f"{capital(memory)}.", "secondary"))
+        column.addWidget(PlainLabel(f"{capital(speed_words(rate))}.", "secondary"))
+        column.addWidget(self._memory)
         column.addWidget(PlainLabel(file_words(outlook), "secondary"))
         column.addSpacing(theme.SPACE_4)
         column.addWidget(self.offer)
         column.addWidget(self.details)
-        spoken = [badge.text, model.sentence, capability_words(model.capabilities), speed, memory]
-        said = ", ".join(part for part in (*spoken, file_words(outlook)) if part)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.show_memory(outlook)
+
+    def show_memory(self, outlook: Outlook) -> None:
+        """The same model with another plan that differs in what is free."""
+        self.outlook = outlook
+        model, plan = outlook.model, outlook.plan
+        memory = memory_words(plan)
+        self._memory.setText(f"{capital(memory)}.")
+        spoken = [
+            verdict_words(verdict_of(plan)),
+            model.sentence,
+            capability_words(model.capabilities),
+            speed_words(plan.expected.generated_tokens_per_second),
+            memory,
+            file_words(outlook),
+        ]
+        said = ", ".join(part for part in spoken if part)
         self.setAccessibleName(f"{model.name}: {said}")
         self.details.setAccessibleDescription(said)
-        self.setCursor(Qt.CursorShape.PointingHandCursor)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton and self.rect().contains(event.pos()):
@@ -140,6 +155,17 @@ class RowOffer(Offer):
         least = metrics.horizontalAdvance(self.tr("Download")) + 2 * theme.SPACE_16
         hint = super().sizeHint()
         return QSize(max(least, hint.width()), hint.height())
+
+
+def shown_words(outlook: Outlook) -> tuple[str, ...]:
+    """All that a row shows, and a card but for the memory: what is alike looks alike."""
+    wanted = outlook.variant.wanted
+    return (
+        outlook.model.name,
+        verdict_of(outlook.plan),
+        searched_words(outlook),
+        wanted.key if wanted is not None else "",
+    )
 
 
 def searched_words(outlook: Outlook) -> str:

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QGridLayout, QLineEdit, QVBoxLayout, QWidget
 from app.foundation.errors import HearthError
 from app.gui import icons, theme
 from app.gui.downloads.model import DownloadsModel
-from app.gui.models.entries import BestCard, EntryRow, searched_words
+from app.gui.models.entries import BestCard, EntryRow, searched_words, shown_words
 from app.gui.models.feed import Feed
 from app.gui.models.situation import Situation
 from app.gui.models.subjects import Outlook, Suited
@@ -68,16 +68,35 @@ class Listing(QWidget):
             self.show_places(place_of)
             return
         focused = self._focused()
-        self.suited = suited
+        before, self.suited = self.suited, suited
         self.situation.hide()
         self._machine.setText(machine_words(suited.machine))
         self._notes.setText(" ".join(notes))
         self._notes.setVisible(bool(notes))
+        # Free memory is never twice the same: only what would look otherwise is made anew.
+        cards, rows = list(self.cards), self.rows
+        if before is not None and _looks_like(before.best, suited.best):
+            for card, outlook in zip(self.cards, suited.best, strict=True):
+                card.show_memory(outlook)
+        else:
+            self._show_best(suited.best, place_of)
+        if before is None or not _looks_like(before.others, suited.others):
+            self._searched = [searched_words(outlook) for outlook in suited.others]
+            self.feed.show_rows([partial(self._row, each, place_of) for each in suited.others])
+            self._others.setVisible(bool(suited.others))
+            self._filter()
+        self.show_places(place_of)
+        if not self.cards:
+            self._show_none(bool(suited.others))
+        if (cards, rows) != (self.cards, self.rows):
+            self._focus(focused)
+
+    def _show_best(self, best: Sequence[Outlook], place_of: PlaceOf) -> None:
         for card in self.cards:
             card.hide()
             card.deleteLater()
         self.cards = []
-        for outlook in suited.best:
+        for outlook in best:
             card = BestCard(outlook, self._downloads, place_of(outlook), is_first=not self.cards)
             card.details_asked.connect(partial(self.details_asked.emit, outlook))
             card.chat_asked.connect(self.chat_asked)
@@ -85,13 +104,6 @@ class Listing(QWidget):
         for each in (self._best, self._best_title):
             each.setVisible(bool(self.cards))
         self._reflow()
-        self._searched = [searched_words(outlook) for outlook in suited.others]
-        self.feed.show_rows([partial(self._row, each, place_of) for each in suited.others])
-        self._others.setVisible(bool(suited.others))
-        self._filter()
-        if not self.cards:
-            self._show_none(bool(suited.others))
-        self._focus(focused)
 
     def _focused(self) -> str:
         """The model that the keyboard is at."""
@@ -212,3 +224,7 @@ class Listing(QWidget):
             self._grid.addWidget(card, at // n_columns, at % n_columns)
         for column in range(3):
             self._grid.setColumnStretch(column, 1 if column < n_columns else 0)
+
+
+def _looks_like(before: Sequence[Outlook], now: Sequence[Outlook]) -> bool:
+    return [shown_words(each) for each in before] == [shown_words(each) for each in now]

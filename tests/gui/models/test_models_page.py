@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from app.hardware.profile import MachineProfile
 from app.inference.planning import Planning
 from app.settings.file import SettingsFile
 from app.settings.schema import MODEL_PATH
-from tests.gui.models.conftest import Settled, without_memory
+from tests.gui.models.conftest import Settled, saved, without_memory
 
 
 @pytest.fixture
@@ -57,6 +58,22 @@ def test_the_three_best_stand_first_in_words(filled: ModelsPage) -> None:
     best = {card.outlook.model.name for card in cards}
     assert filled.listing.suited is not None
     assert best.isdisjoint(each.model.name for each in filled.listing.suited.others)
+
+
+def test_looking_again_makes_nothing_anew_that_looks_the_same(filled: ModelsPage) -> None:
+    listing = filled.listing
+    assert listing.suited is not None
+    cards, rows = list(listing.cards), list(listing.rows)
+    listing.cards[1].details.setFocus()
+    machine = dataclasses.replace(listing.suited.machine, memory=saved("laptop-8gb-no-gpu").memory)
+    listing.show_suited(dataclasses.replace(listing.suited, machine=machine), lambda _: "")
+    assert (listing.cards, listing.rows) == (cards, rows)
+    assert filled.window().focusWidget() is cards[1].details
+    listing.show_suited(
+        dataclasses.replace(listing.suited, best=listing.suited.best[::-1]), lambda _: ""
+    )
+    assert listing.rows == rows
+    assert [card.outlook for card in listing.cards] == [card.outlook for card in cards[::-1]]
 
 
 def shown(page: ModelsPage) -> list[str]:
