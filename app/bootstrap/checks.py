@@ -156,7 +156,7 @@ def _devices(runtime: Runtime) -> Check:
         return Check("Graphics", False, found.devices.reason, "Install Hearth again.")
     words = [_device_words(device) for device in found.devices if device.kind != "cpu"]
     words += [f"{double.name} is {device.name} again" for double, device in found.left_out]
-    return Check("Graphics", True, "; ".join(words) or "none that this llama.cpp build can use")
+    return Check("Graphics", True, "; ".join(words) or "none that Hearth can use")
 
 
 def _device_words(device: Device) -> str:
