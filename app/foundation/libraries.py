@@ -6,6 +6,7 @@ Any thread. Knows how Debian names packages; looks at nothing.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from app.foundation.errors import NotPossibleHere
 
@@ -15,7 +16,7 @@ _TOO_OLD = re.compile(r"version [`'â€˜](?P<family>[A-Z]+)_(?P<version>[\d.]+)['â
 
 def missing_library(error: BaseException) -> NotPossibleHere | None:
     """What to tell a person when the loader failed so; None if this is something else."""
-    said = str(error)
+    said = "\n".join(str(each) for each in _chain(error))
     if found := _TOO_OLD.search(said):
         return NotPossibleHere(
             "This system is too old for this Hearth.",
@@ -29,6 +30,13 @@ def missing_library(error: BaseException) -> NotPossibleHere | None:
             f"Install it; on Debian and Ubuntu: sudo apt-get install {package_of(found[1])}",
         )
     return None
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """The error and those that led to it: in a bundle the loader's own words are in one of these."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def package_of(library: str) -> str:

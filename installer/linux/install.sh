@@ -68,7 +68,10 @@ missing=$(
     find "$here/hearth/_internal/PySide6" "$here/hearth/_internal/runtime" -name '*.so*' -type f 2>/dev/null |
         while read -r library; do
             LD_LIBRARY_PATH="$here/hearth/_internal" ldd "$library" 2>/dev/null
-        done | awk '/not found/ { print $1 }' | grep -v '^libvulkan' | sort -u | tr '\n' ' '
+        done | awk '
+            FILENAME != "-" { system_has[$1] = 1; next }
+            /not found/ && ($1 in system_has) && $1 !~ /^libvulkan/ { print $1 }
+        ' "$here/system-libraries.txt" - | sort -u | tr '\n' ' '
 ) || true
 if [ -n "$missing" ]; then
     packages=$(

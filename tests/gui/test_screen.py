@@ -69,6 +69,19 @@ def test_a_missing_library_is_named_with_its_package(library: str, package: str)
     assert error.remedy.endswith(package)
 
 
+def test_the_loaders_words_are_found_behind_others() -> None:
+    said = "libxcb-cursor.so.0: cannot open shared object file: No such file or directory"
+    try:
+        try:
+            raise OSError(said)
+        except OSError as error:
+            raise OSError("Failed to load dynlib/dll 'libqxcb.so'.") from error
+    except OSError as error:
+        told = missing_library(error)
+    assert told is not None
+    assert "libxcb-cursor.so.0" in told.detail
+
+
 def test_an_old_system_is_told_and_a_bug_is_not() -> None:
     said = "/lib/libc.so.6: version `GLIBC_2.38' not found (required by libQt6Core.so.6)"
     error = missing_library(ImportError(said))

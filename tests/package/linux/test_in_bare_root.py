@@ -32,10 +32,10 @@ def newer(out: Path, into: Path) -> Path:
 
 
 def answers(bare: BareRoot, copy: Path) -> list[str]:
-    """Who said what, as it is stored: of a copy, for the window may be open."""
+    """What was said, the newest chat first; read from a copy, for the window may be open."""
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(bare.home / PROFILE, copy, ignore=shutil.ignore_patterns("*.sock", "*lock*"))
-    return [turn.text for turn in stored_turns(copy)]
+    return [turn.text for turn in stored_turns(copy) if turn.state == "complete"]
 
 
 def ask_in_the_window(bare: BareRoot, screen: Screen, copy: Path, picture: Path) -> list[str]:
@@ -43,20 +43,16 @@ def ask_in_the_window(bare: BareRoot, screen: Screen, copy: Path, picture: Path)
     line = bare.line("hearth", DISPLAY=screen.display)
     before = len(answers(bare, copy)) if (bare.home / PROFILE / "hearth.db").exists() else 0
     with subprocess.Popen(line, stderr=subprocess.PIPE) as window:
-        screen.until(lambda: screen.do("search", "--onlyvisible", "--name", "Hearth"), "a window")
+        screen.until(screen.windows, "a window")
+        screen.do("windowfocus", screen.windows()[0])
         screen.do("type", "--delay", "30", QUESTION)
         screen.do("key", "Return")
         screen.until(
-            lambda: len(found := answers(bare, copy)) == before + 2 and ".gguf" in found[-1],
+            lambda: len(found := answers(bare, copy)) == before + 2 and ".gguf" in found[1],
             "the answer",
         )
         screen.picture(picture)
-
-        def ended() -> bool:
-            screen.do("key", "ctrl+q")
-            return window.poll() is not None
-
-        screen.until(ended, "the end")
+        screen.until(lambda: screen.ended(window), "the end")
         assert window.stderr is not None
         assert window.stderr.read() == b""
         assert window.returncode == 0
@@ -91,7 +87,7 @@ def test_installed_used_upgraded_and_removed(
     assert not (bare.folder / "usr/lib/hearth/_internal" / ONLY_OLD).exists()
     assert answers(bare, tmp_path / "copy") == said
     again = ask_in_the_window(bare, screen, tmp_path / "copy", pictures / "upgraded.png")
-    assert again[:2] == said
+    assert again[2:] == said
 
     removed = bare.as_root("dpkg", "--purge", "hearth")
     assert removed.returncode == 0, removed.stderr

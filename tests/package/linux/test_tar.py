@@ -64,13 +64,8 @@ def test_installed_used_upgraded_and_removed(bare: BareRoot, folder: str, screen
 
     line = bare.line(hearth, DISPLAY=screen.display)
     with subprocess.Popen(line) as window:
-        screen.until(lambda: screen.do("search", "--onlyvisible", "--name", "Hearth"), "a window")
-
-        def ended() -> bool:
-            screen.do("key", "ctrl+q")
-            return window.poll() is not None
-
-        screen.until(ended, "the end")
+        screen.until(screen.windows, "a window")
+        screen.until(lambda: screen.ended(window), "the end")
     assert window.returncode == 0
     assert bare.run(f"{folder}/install.sh").returncode == 0
     chats = (bare.home / PROFILE / "hearth.db").read_bytes()
