@@ -33,7 +33,7 @@ def missing_library(error: BaseException) -> NotPossibleHere | None:
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """The error and those that led to it: in a bundle the loader's own words are in one of these."""
+    """The error and those that led to it: in a bundle one of these has the loader's words."""
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
