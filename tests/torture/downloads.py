@@ -64,7 +64,6 @@ class Tally:
         self.outside += outcome.outside
         self.kills += outcome.kills
         self.resumed += outcome.resumed
-        self.clicks += outcome.clicks
         self.bytes += outcome.bytes
         self.sent_bytes += outcome.sent_bytes
         self.requests += outcome.requests
@@ -79,6 +78,7 @@ class Tally:
             return  # most of these names are refused, and should be
         self.expected += 1
         self.finished += outcome.finished
+        self.clicks += outcome.clicks
         if not outcome.finished:
             self.unfinished.append(
                 f"round {outcome.number} ({outcome.faults}): {outcome.state} {outcome.error}"
@@ -105,7 +105,7 @@ class Tally:
         yield f"files outside the folder: {self.outside}"
         yield (
             f"finished once the fault had cleared: {self.finished:,} of {self.expected:,} "
-            f"({100 * self.share:.2f} %), {self.clicks:,} of them after a click on “Try again”"
+            f"({100 * self.share:.2f} %), with {self.clicks:,} clicks on “Try again”"
         )
         for kind, shares in sorted(self.again.items()):
             worst, mean = max(shares), sum(shares) / len(shares)
@@ -138,12 +138,13 @@ def run(runs: int, seed: int, jobs: int, kind: str = "") -> Tally:
         from tests.torture.download_rounds import Outcome
 
         assert worker.stdout is not None
-        for row in worker.stdout:
-            if row.startswith("{"):
-                with taking:
-                    tally.take(Outcome(**json.loads(row)))
-                    if tally.rounds % 500 == 0:
-                        print(f"… {tally.rounds:,}", file=sys.stderr, flush=True)
+        with worker:
+            for row in worker.stdout:
+                if row.startswith("{"):
+                    with taking:
+                        tally.take(Outcome(**json.loads(row)))
+                        if tally.rounds % 1000 == 0:
+                            print(f"… {tally.rounds:,}", file=sys.stderr, flush=True)
 
     workers = [_worker(runs, seed, jobs, index, kind) for index in range(jobs)]
     threads = [threading.Thread(target=follow, args=(worker,)) for worker in workers]
