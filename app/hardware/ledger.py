@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
-from app.settings.file import write_atomically
+from app.foundation.atomic import write_atomically
 
 FILE: Final = "hardware.json"
 _VERSION = 1

@@ -17,12 +17,12 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+from app.foundation.atomic import write_atomically
 from app.foundation.errors import HearthError, StorageError
 from app.foundation.units import MIB
 from app.inference.prediction import Prediction
 from app.inference.rungs import KEPT_S, MAIN, Rung, both
 from app.planner.learnt import Learnt, Residual
-from app.settings.file import write_atomically
 
 FILE: Final = "learnt.json"
 LIMIT_BYTES: Final = 1 << 20

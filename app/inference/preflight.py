@@ -16,13 +16,13 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from app.engine.messages import LoadCancelled, LoadSettings
+from app.foundation.atomic import write_atomically
 from app.foundation.cancellation import Cancellation
 from app.foundation.children import ChildDied, run_child
 from app.foundation.errors import LoadFailed
 from app.foundation.paths import Profile, native_runtime
 from app.foundation.sentinel import Sentinels
 from app.inference.placement import Tried
-from app.settings.file import write_atomically
 
 TRIAL_DEADLINE_S: Final = 600.0
 LEDGER: Final = "trials.json"

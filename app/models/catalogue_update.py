@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from app.foundation.atomic import write_atomically
 from app.foundation.errors import CatalogueInvalid, NotPossibleHere
 from app.foundation.paths import Profile, storage_error
 from app.models.catalog import (
@@ -27,7 +28,6 @@ from app.models.sources import CATALOGUE
 from app.network.client import Client
 from app.network.signed import Errand, NotSigned, SignedSource
 from app.network.signed import fetch as fetch_signed
-from app.settings.file import write_atomically
 
 _ERRAND: Final = Errand(
     "catalogue of models",

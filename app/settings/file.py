@@ -16,7 +16,6 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
 
-from app.foundation.atomic import write_atomically as write_atomically
 from app.foundation.errors import HearthError, InvalidInput, StorageError
 from app.foundation.paths import storage_error
 from app.settings.migrations import MIGRATIONS, Migration, Values, migrated
@@ -57,7 +56,7 @@ class SettingsFile:
         self._options = options
         self._migrations = migrations
         self._callbacks: list[Callback] = []
-        self._writer = SoonWriter(path, self._content, write_atomically, "hearth-settings")
+        self._writer = SoonWriter(path, self._content, "hearth-settings")
         self._changed = self._writer.lock
         self._stored: Values = self._read()
         self._values = self._checked(self._stored)

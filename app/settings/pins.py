@@ -15,7 +15,6 @@ from typing import Any, Final
 
 from app.foundation.errors import HearthError, InvalidInput, StorageError
 from app.foundation.paths import storage_error
-from app.settings.file import write_atomically
 from app.settings.option import Option
 from app.settings.schema import OPTIONS
 from app.settings.writer import SoonWriter
@@ -41,7 +40,7 @@ class ModelPins:
         self._path = path
         self._pins: dict[str, Pins] | None = None
         self._notice: HearthError | None = None
-        self._writer = SoonWriter(path, self._content, write_atomically, "hearth-pins")
+        self._writer = SoonWriter(path, self._content, "hearth-pins")
         self._changed = self._writer.lock
 
     @property

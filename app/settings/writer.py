@@ -12,6 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 
+from app.foundation.atomic import write_atomically
 from app.foundation.errors import StorageError
 from app.foundation.paths import storage_error
 
@@ -19,19 +20,17 @@ log = logging.getLogger(__name__)
 
 
 class SoonWriter:
-    """`content` is called with the lock held, `write` without; it may raise OSError."""
+    """`content` is called with the lock held; what it returns is written without."""
 
     def __init__(
         self,
         path: Path,
         content: Callable[[], bytes],
-        write: Callable[[Path, bytes], None],
         thread_name: str,
     ) -> None:
         self.lock = threading.Condition()
         self._path = path
         self._content = content
-        self._write_file = write
         self._thread_name = thread_name
         self._waiting: list[Future[None]] = []
         self._is_writing = False
@@ -69,7 +68,7 @@ class SoonWriter:
 
     def _write_once(self, content: bytes) -> StorageError | None:
         try:
-            self._write_file(self._path, content)
+            write_atomically(self._path, content)
         except OSError as error:
             log.warning("%s: not written: %s", self._path.name, error)
             return storage_error(error, self._path)

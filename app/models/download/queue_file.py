@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, cast, get_args
 
+from app.foundation.atomic import write_atomically
 from app.foundation.errors import HearthError
 from app.foundation.locks import alone
 from app.models.download.asking import SHA256, check
@@ -20,7 +21,6 @@ from app.models.download.entry import Entry
 from app.models.download.partial import Expected
 from app.models.download.places import WORKSHOP
 from app.models.wanted import Part, Role, State, Wanted
-from app.settings.file import write_atomically
 
 log = logging.getLogger(__name__)
 

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final, get_args
 
+from app.foundation.atomic import write_atomically
 from app.foundation.errors import HearthError, ModelUnsupported
 from app.gguf.check import check_model
 from app.gguf.facts import quant_of
@@ -23,7 +24,6 @@ from app.gguf.kinds import Kind, n_splits, purpose_of, split_index
 from app.gguf.reader import read_header
 from app.models.library.kept import State
 from app.models.support import RUNTIME, Supported, problem_of
-from app.settings.file import write_atomically
 
 MOST_FILES: Final = 20_000
 _MOST_BYTES: Final = 32 << 20

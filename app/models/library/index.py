@@ -18,11 +18,11 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final, TypeVar, get_args
 
+from app.foundation.atomic import write_atomically
 from app.foundation.errors import StorageError
 from app.foundation.locks import alone
 from app.foundation.paths import storage_error
 from app.models.library.kept import Kept, Source, State, Verified
-from app.settings.file import write_atomically
 
 LIMIT_BYTES: Final = 64 << 20
 MOST_MODELS: Final = 4000

@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from app.foundation.atomic import write_atomically
 from app.foundation.errors import InvalidInput, StorageError
 from app.models.download.claim import Claim
 from app.models.download.places import WORKSHOP
@@ -29,7 +30,6 @@ from app.models.library.whole import (
     sha256_of,
     synced,
 )
-from app.settings.file import write_atomically
 
 _MOST_BYTES: Final = 32 << 20
 _MOST_FILES: Final = 100_000

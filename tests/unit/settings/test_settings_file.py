@@ -12,10 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from app.foundation.atomic import write_atomically
 from app.foundation.errors import InvalidInput, StorageError, StorageFull
 from app.settings import file as file_module
 from app.settings import schema
-from app.settings.file import SettingsFile, write_atomically
+from app.settings.file import SettingsFile
 from app.settings.option import TEXT_LIMIT_BYTES, Option
 from app.settings.schema import (
     BY_KEY,
