@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from app import __version__
 from app.foundation.errors import NetworkError
 from app.network.connections import Connections, Open
-from app.network.deadline import Deadline, Streams, bind, let_go
+from app.network.deadline import Deadline, Streams, bind, let_go, was_cut
 from app.network.policy import Address, Policy
 from app.network.trouble import too_slow, trouble, unusable_proxy
 
@@ -217,7 +217,7 @@ class Client:
             outcome = "timed out"
             raise too_slow(address.host) from error
         except (httpx2.TransportError, httpx2.StreamError) as error:
-            outcome = f"failed: {type(error).__name__}"
+            outcome = "stopped" if was_cut() else f"failed: {type(error).__name__}"
             raise trouble(address.host, error) from error
         except BaseException as error:
             outcome = f"stopped: {type(error).__name__}"

@@ -39,6 +39,10 @@ class Wire:
             found = None if self._stream is None else self._stream.get_extra_info("socket")
         _shut(found)
 
+    @property
+    def is_cut(self) -> bool:
+        return self._is_cut
+
     def hold(self, stream: Any) -> None:
         """Wait for `stream` from now on. Raises Unreachable once the wire was cut."""
         with self._lock:
@@ -67,6 +71,11 @@ def cut_by(wire: Wire) -> Iterator[None]:
         yield
     finally:
         _thread.wire = before
+
+
+def was_cut() -> bool:
+    """Whether somebody ended the present requests of this thread."""
+    return _thread.wire is not None and _thread.wire.is_cut
 
 
 def let_go() -> None:

@@ -51,7 +51,9 @@ class Silence:
 @pytest.mark.parametrize(
     "begun", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"], ids=["head", "body"]
 )
-def test_a_wire_that_is_cut_ends_the_wait(far: FarEnd, asking: Client, begun: bytes) -> None:
+def test_a_wire_that_is_cut_ends_the_wait(
+    far: FarEnd, asking: Client, begun: bytes, tmp_path: Path
+) -> None:
     silence, wire = Silence(begun), Wire()
     far.answers["/a"] = silence
 
@@ -70,6 +72,8 @@ def test_a_wire_that_is_cut_ends_the_wait(far: FarEnd, asking: Client, begun: by
             list(incoming.chunks(9))
         # It did not end because the far end gave up.
         assert not silence.go_on.is_set()
+        (recorded,) = Connections(tmp_path / "connections.jsonl").all()
+        assert recorded.outcome == "stopped"
     finally:
         silence.go_on.set()
         cutter.join()
