@@ -37,6 +37,8 @@ def start(words: Sequence[str]) -> int:
         profile = open_profile(command.profile)
     except HearthError as error:
         launcher.ended_in_order()
+        if command.command is None:
+            return _refused(error)
         return Output(as_json).error(error)
     _choose_runtime()
     start_logging(profile.logs, verbose=command.verbose)
@@ -84,6 +86,15 @@ def _window(profile: Profile, command: argparse.Namespace) -> int:
         return code
     except HearthError as error:
         launcher.ended_in_order()
-        code = Output(as_json=False).error(error)
+        return _refused(error)
+
+
+def _refused(error: HearthError) -> int:
+    """Say why there is no window: to whoever reads the terminal, else in a window of its own."""
+    from app.gui.refused import show_refused
+
+    code = Output(as_json=False).error(error)
+    if sys.stderr is not None:
         sys.stderr.flush()
-        return code
+    show_refused(error)
+    return code
