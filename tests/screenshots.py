@@ -20,7 +20,7 @@ from pathlib import Path
 from app.foundation.paths import open_profile
 from app.settings.file import SettingsFile
 from app.settings.schema import THEME
-from tests.fixtures import downloads_to_show, models_to_show
+from tests.fixtures import downloads_to_show, models_to_show, smaller_to_show
 from tests.fixtures.store import DEADLINE_S
 from tests.fixtures.windows import Window, opened
 
@@ -134,6 +134,7 @@ PAGES: dict[str, Page] = {
     "models-terms": _of_models(partial(hub, words="example-labs/Gated-Llama-GGUF")),
     "models-other-format": _of_models(partial(hub, words="example-labs/Tiny-Llama")),
     "models-not-there": _of_models(partial(hub, words="nobody/Nothing-GGUF")),
+    **{name: Page(*screen, FEW) for name, screen in smaller_to_show.SCREENS.items()},
     "models-offline": Page(partial(hub, words="granite"), models_to_show.alone, FEW),
     **{
         name: Page(show, around, LOOKS if name == "first-start" else FEW)

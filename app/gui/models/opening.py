@@ -21,8 +21,11 @@ from app.gui.models.hub.repository import RepositoryView
 from app.gui.models.hub.words import owner_and_name
 from app.gui.models.library.stock import Stock
 from app.gui.models.sheets import Sheets
+from app.gui.models.smaller.model import SmallerModel
+from app.gui.models.smaller.view import SmallerView
 from app.gui.models.subjects import Opening, Outlook, Variant
 from app.gui.notify import Notifier
+from app.gui.safe_text import one_line
 from app.models.wanted import Wanted
 
 
@@ -44,6 +47,7 @@ class Openings(QObject):
         notify: Notifier,
         *,
         downloads: DownloadsModel | None,
+        smaller: SmallerModel,
         parent: QWidget,
     ) -> None:
         super().__init__(parent)
@@ -54,6 +58,7 @@ class Openings(QObject):
         self._bridge = bridge
         self._notify = notify
         self._downloads = downloads
+        self._smaller = smaller
         self._asked = 0
         self.stock = Stock()
 
@@ -76,6 +81,13 @@ class Openings(QObject):
     def open_file(self, choice: str, name: str = "") -> None:
         """The details of a model that is here."""
         self._open(partial(self._desk.look_at_file, choice, name))
+
+    def open_smaller(self, choice: str, name: str) -> None:
+        """What a model that is here can be made into."""
+        self._asked += 1
+        view = SmallerView(choice, self._smaller, self._desk, self._bridge, self._notify)
+        view.use_asked.connect(self.use_asked)
+        self._show(view, self.tr("A smaller file of {name}").format(name=one_line(name, 80)))
 
     def open_outlook(self, outlook: Outlook) -> None:
         """The details of a model that may be had."""

@@ -24,6 +24,7 @@ from app.gui.models.listing import Listing
 from app.gui.models.opening import Openings
 from app.gui.models.page_head import PageHead
 from app.gui.models.sheets import Sheets
+from app.gui.models.smaller.model import SmallerModel
 from app.gui.models.subjects import Suited
 from app.gui.notify import Notifier
 from app.gui.services import GuiServices
@@ -62,7 +63,8 @@ class ModelsPage(QWidget):
         self.setAccessibleName(self.tr("Models"))
         stocking = Stocking(services)
         self.listing = Listing(self._downloads)
-        self.library = LibraryPlace(self._desk, stocking, bridge, notify)
+        self.smaller = SmallerModel(services.smaller_files, bridge, notify, self)
+        self.library = LibraryPlace(self._desk, stocking, bridge, notify, self.smaller)
         self.hub = HubPlace(hub_desk, bridge, notify, self._downloads)
         self._suited: Latest[tuple[Suited, tuple[str, ...]]] = Latest(
             bridge, self._found_suited, self._not_found, self
@@ -81,6 +83,7 @@ class ModelsPage(QWidget):
             bridge,
             notify,
             downloads=self._downloads,
+            smaller=self.smaller,
             parent=self,
         )
         self._arrange()
@@ -151,6 +154,7 @@ class ModelsPage(QWidget):
         self.listing.chat_asked.connect(self.use_asked)
         self.listing.again_asked.connect(self._look)
         self.library.details_asked.connect(self.openings.open_file)
+        self.library.smaller_asked.connect(self.openings.open_smaller)
         self.library.chat_asked.connect(self.use_asked)
         self.library.file_asked.connect(self.file_asked)
         self.library.stocked.connect(self._stocked)
@@ -161,6 +165,8 @@ class ModelsPage(QWidget):
         self.openings.search_asked.connect(self._search)
         self.openings.settings_asked.connect(self.settings_asked)
         self.openings.opened.connect(self._opened)
+        self.smaller.came.connect(self._came)
+        self.smaller.use_asked.connect(self.use_asked)
         if self._downloads is not None:
             self._downloads.finished.connect(self._came)
 
@@ -192,8 +198,8 @@ class ModelsPage(QWidget):
             self.listing.show_places(self.openings.place_of)
             self.hub.show_catalogue(suited, self.openings.place_of)
 
-    def _came(self, _key: str) -> None:
-        """A download has ended well: it is on this computer now."""
+    def _came(self) -> None:
+        """A download has ended well, or a smaller file: it is on this computer now."""
         if self.isVisible():
             self.library.look()
 

@@ -23,6 +23,8 @@ from app.gui.models.library.row import KeptRow
 from app.gui.models.library.stock import Item, Stock, Stocking
 from app.gui.models.library.words import about_words, use_words
 from app.gui.models.situation import Situation
+from app.gui.models.smaller.model import SmallerModel
+from app.gui.models.smaller.progress import MakingCard
 from app.gui.models.subjects import Broken, Outlook
 from app.gui.notify import Notifier
 from app.gui.widgets.buttons import TextButton
@@ -34,10 +36,11 @@ _FILTERED = 6
 
 
 class LibraryPlace(QWidget):
-    """`details_asked(choice, name)`, `chat_asked(choice)`, `file_asked()`; `stocked(stock)`
-    follows every look."""
+    """`details_asked(choice, name)`, `smaller_asked(choice, name)`, `chat_asked(choice)`,
+    `file_asked()`; `stocked(stock)` follows every look."""
 
     details_asked = Signal(str, str)
+    smaller_asked = Signal(str, str)
     chat_asked = Signal(str)
     file_asked = Signal()
     stocked = Signal(object)
@@ -48,10 +51,13 @@ class LibraryPlace(QWidget):
         stocking: Stocking,
         bridge: Bridge,
         notify: Notifier,
+        smaller: SmallerModel,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self.setProperty("kind", "column")
+        self._smaller = smaller
+        self.making = MakingCard(with_show=True)
         self._desk = desk
         self._stocking = stocking
         self._bridge = bridge
@@ -100,6 +106,7 @@ class LibraryPlace(QWidget):
         column.setSpacing(theme.SPACE_8)
         column.addWidget(head)
         column.addWidget(self.importing)
+        column.addWidget(self.making)
         column.addWidget(self._notes)
         column.addWidget(self.search)
         column.addWidget(self.situation)
@@ -114,6 +121,18 @@ class LibraryPlace(QWidget):
         self.situation.acted.connect(self.look)
         self.importing.chat_asked.connect(self.chat_asked)
         self.importing.taken.connect(self.look)
+        self.making.stop.clicked.connect(self._smaller.stop)
+        self.making.open.clicked.connect(self._show_smaller)
+        self._smaller.changed.connect(self._show_making)
+        self._show_making()
+
+    def _show_making(self) -> None:
+        self.making.show_job(self._smaller.job)
+
+    def _show_smaller(self) -> None:
+        job = self._smaller.job
+        if job is not None:
+            self.smaller_asked.emit(str(job.source), job.name)
 
     def _found(self, stock: Stock) -> None:
         before, self.stock = self.stock, stock
@@ -158,9 +177,10 @@ class LibraryPlace(QWidget):
     def _row(self, item: Item) -> QWidget:
         assert self.stock is not None
         in_use = item == self.stock.items[0] and item.choice == self._choice_in_use()
-        row = KeptRow(item, in_use=in_use)
+        row = KeptRow(item, in_use=in_use, can_shrink=self._smaller.is_available)
         row.details_asked.connect(partial(self._details, row))
         row.chat_asked.connect(partial(self.chat_asked.emit, item.choice))
+        row.smaller_asked.connect(partial(self.smaller_asked.emit, item.choice, item.name))
         deed = Deed(row, self._stocking, self._bridge, self._notify)
         deed.ended.connect(self._deed_ended)
         row.asked.connect(deed.begin)

@@ -26,15 +26,25 @@ _ASKED = ("verify", "reveal", "forget", "remove")
 
 
 class KeptRow(QWidget):
-    """`asked(what)` is one of verify, reveal, forget, remove."""
+    """`asked(what)` is one of verify, reveal, forget, remove; `smaller_asked()` apart."""
 
     details_asked = Signal()
     chat_asked = Signal()
     asked = Signal(str)
+    smaller_asked = Signal()
 
-    def __init__(self, item: Item, *, in_use: bool, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        item: Item,
+        *,
+        in_use: bool,
+        can_shrink: bool = False,
+        parent: QWidget | None = None,
+    ) -> None:
+        """`can_shrink`: whether smaller files of models can be made at all."""
         super().__init__(parent)
         self.item = item
+        self._can_shrink = can_shrink
         self.outlook: Outlook | Broken | None = None
         self._in_use = in_use
         self.tile = Tile("row")
@@ -153,6 +163,8 @@ class KeptRow(QWidget):
         if is_there:
             found.append(("verify", self.tr("Check its content")))
             found.append(("reveal", self.tr("Show in its folder")))
+        if self._can_shrink and kept.state == "ready" and kept.kind in ("chat", "embedding"):
+            found.append(("smaller", self.tr("Make a smaller file…")))
         if kept.is_ours and is_there:
             found.append(("remove", self.tr("Move to the trash…")))
         else:
@@ -172,5 +184,7 @@ class KeptRow(QWidget):
 
     def _picked(self, action: QAction) -> None:
         what = action.data()
-        if what in _ASKED:
+        if what == "smaller":
+            self.smaller_asked.emit()
+        elif what in _ASKED:
             self.asked.emit(what)
