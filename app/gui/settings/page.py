@@ -21,6 +21,7 @@ from app.gui.bridge import Bridge
 from app.gui.notify import Notifier
 from app.gui.services import Fact, GuiServices
 from app.gui.settings.about import program_facts
+from app.gui.settings.catalogue_row import CatalogueRow
 from app.gui.settings.folders import FoldersControl, ModelsFolderRow
 from app.gui.settings.licences import LicencesRow
 from app.gui.settings.rows import FactRows, OptionRow
@@ -66,6 +67,7 @@ class SettingsPage(QWidget):
         self.setProperty("kind", "page")
         self.setAccessibleName(self.tr("Settings"))
         self.models_folder: ModelsFolderRow | None = None
+        self.catalogue: CatalogueRow | None = None
         self.token: SecretRow | None = None
         self.updates: UpdatesCard | None = None
         self.machine = FactRows(self.tr("Looking at this computer…"))
@@ -142,6 +144,7 @@ class SettingsPage(QWidget):
         self._section(self.tr("Performance"), [*self._options("performance")])
         self._section(self.tr("Found on this computer"), [self.machine], minor=True)
         models = [*self._places(), *self._options("downloads"), *self._options("library")]
+        models += self._catalogue()
         self._section(self.tr("Models and downloads"), models)
         self._section(self.tr("Privacy"), [*self._privacy(), *self._options("privacy")])
         self._section(self.tr("Network"), [*self._secrets(), *self._options("network")])
@@ -199,6 +202,15 @@ class SettingsPage(QWidget):
             services.library, services.models_folder, self._bridge, self._notify
         )
         return [self.models_folder]
+
+    def _catalogue(self) -> list[QWidget]:
+        services = self._services
+        if services.catalogue_updates is None:
+            return []
+        self.catalogue = CatalogueRow(
+            services.catalogue_updates, services.profile, self._bridge, self._notify
+        )
+        return [self.catalogue]
 
     def _secrets(self) -> list[QWidget]:
         services = self._services
