@@ -72,11 +72,12 @@ def application() -> QApplication:
     existing = QApplication.instance()
     if isinstance(existing, QApplication):
         return existing
-    require_screen()
+    release_screen = require_screen()
     QGuiApplication.setHighDpiScaleFactorRoundingPolicy(
         Qt.HighDpiScaleFactorRoundingPolicy.PassThrough
     )
     app = Application(sys.argv[:1])
+    release_screen()
     app.setApplicationName("hearth")
     app.setApplicationDisplayName("Hearth")
     # Inside a Flatpak the desktop entry has the Flatpak's name.

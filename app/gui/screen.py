@@ -9,6 +9,8 @@ import ctypes
 import os
 import socket
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QLibraryInfo
@@ -21,21 +23,28 @@ _REMEDY = "Start Hearth from a desktop session, or ask in the terminal: hearth a
 _PATIENCE_S = 2.0
 
 
-def require_screen() -> None:
-    """Raises NoDisplay, or NotPossibleHere where a library of the system is missing."""
+def require_screen() -> Callable[[], None]:
+    """What lets go of the screen again, once Qt has it: an X server with nobody left begins anew,
+    and takes no one meanwhile. Raises NoDisplay, or NotPossibleHere where a library is missing."""
     if not sys.platform.startswith("linux") or _is_of_another_kind():
-        return
+        return _nothing
     display, wayland = os.environ.get("DISPLAY"), os.environ.get("WAYLAND_DISPLAY")
     if not display and not wayland:
         raise NoDisplay(_TITLE, "Neither DISPLAY nor WAYLAND_DISPLAY is set.", _REMEDY)
     if os.environ.get("WAYLAND_SOCKET") or (wayland and _compositor_answers(wayland)):
-        return
+        return _nothing
     if not display:
         raise NoDisplay(_TITLE, f"Nothing answers at WAYLAND_DISPLAY, “{wayland}”.", _REMEDY)
     _require_libraries()
-    if not _x_answers():
+    release = _connected_to_x()
+    if release is None:
         detail = f"The display “{display}” does not answer, or does not take this user’s windows."
         raise NoDisplay(_TITLE, detail, _REMEDY)
+    return release
+
+
+def _nothing() -> None:
+    """Nothing is held."""
 
 
 def _is_of_another_kind() -> bool:
@@ -69,15 +78,17 @@ def _require_libraries() -> None:
             raise missing from error
 
 
-def _x_answers() -> bool:
+def _connected_to_x() -> Callable[[], None] | None:
+    """What ends the connection; None where there is none to be had."""
     try:
         xcb = ctypes.CDLL("libxcb.so.1")
     except OSError:
-        return True  # whatever Qt was built with then, it is for Qt to say
+        return _nothing  # whatever Qt was built with then, it is for Qt to say
     xcb.xcb_connect.restype = ctypes.c_void_p
     xcb.xcb_connection_has_error.argtypes = [ctypes.c_void_p]
     xcb.xcb_disconnect.argtypes = [ctypes.c_void_p]
     connection = xcb.xcb_connect(None, None)
-    failed = bool(xcb.xcb_connection_has_error(connection))
+    if not xcb.xcb_connection_has_error(connection):
+        return partial(xcb.xcb_disconnect, connection)
     xcb.xcb_disconnect(connection)
-    return not failed
+    return None

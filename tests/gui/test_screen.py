@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -88,3 +91,21 @@ def test_an_old_system_is_told_and_a_bug_is_not() -> None:
     assert error is not None
     assert "2.38" in error.detail
     assert missing_library(ImportError("cannot import name 'x' from 'app'")) is None
+
+
+@pytest.mark.skipif(not shutil.which("Xvfb"), reason="Xvfb is missing")
+def test_a_server_that_begins_anew_when_nobody_is_left_is_held(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read, write = os.pipe()
+    command = ["Xvfb", "-displayfd", str(write), "-terminate"]
+    with subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL) as server:
+        os.close(write)
+        with os.fdopen(read) as told:
+            monkeypatch.setenv("DISPLAY", f":{told.readline().strip()}")
+        release = require_screen()
+        again = require_screen()  # somebody else comes and goes
+        again()
+        assert server.poll() is None
+        release()
+        assert server.wait(60) == 0, "with nobody left it ends"
