@@ -8,12 +8,57 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from typing import Final
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QMessageBox
+from PySide6.QtCore import QEventLoop, Qt, Signal
+from PySide6.QtGui import QCloseEvent, QKeyEvent
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from app.foundation.errors import HearthError, NoDisplay
-from app.gui import application
+from app.gui import application, theme
+from app.gui.widgets.buttons import TextButton
+from app.gui.widgets.plain import PlainLabel
+
+_WIDTH_PX: Final = 480
+
+
+class Refusal(QWidget):
+    """The sentence in a small window; `closed` once nobody looks at it any more."""
+
+    closed = Signal()
+
+    def __init__(self, error: HearthError) -> None:
+        super().__init__()
+        self.setProperty("kind", "page")
+        self.setWindowTitle("Hearth")
+        self.setAccessibleName(error.title)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(theme.SPACE_24, theme.SPACE_24, theme.SPACE_24, theme.SPACE_16)
+        column.setSpacing(theme.SPACE_8)
+        column.addWidget(PlainLabel(error.title, "heading", selectable=True))
+        for part in (error.detail, error.remedy):
+            if part:
+                column.addWidget(PlainLabel(part, selectable=True))
+        self.close_button = TextButton(self.tr("Close"), "primary")
+        self.close_button.clicked.connect(self.close)
+        row = QHBoxLayout()
+        row.setContentsMargins(0, theme.SPACE_16, 0, 0)
+        row.addStretch(1)
+        row.addWidget(self.close_button)
+        column.addStretch(1)
+        column.addLayout(row)
+        self.resize(_WIDTH_PX, column.heightForWidth(_WIDTH_PX))
+        self.close_button.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape:
+            self.close()
+            return
+        super().keyPressEvent(event)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        super().closeEvent(event)
+        self.closed.emit()
 
 
 def show_refused(error: HearthError) -> None:
@@ -24,15 +69,11 @@ def show_refused(error: HearthError) -> None:
         application.application()
     except HearthError:
         return
-    box = QMessageBox()
-    box.setWindowTitle("Hearth")
-    box.setIcon(QMessageBox.Icon.Warning)
-    # What stands there may name files: nothing in it is read as HTML.
-    box.setTextFormat(Qt.TextFormat.PlainText)
-    box.setText(error.title)
-    box.setInformativeText("\n".join(part for part in (error.detail, error.remedy) if part))
-    box.setStandardButtons(QMessageBox.StandardButton.Close)
-    box.exec()
+    theme.current()
+    shown, loop = Refusal(error), QEventLoop()
+    shown.closed.connect(loop.quit)
+    shown.show()
+    loop.exec()
 
 
 def is_read() -> bool:

@@ -7,47 +7,38 @@ import sys
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt, QTimer
-from PySide6.QtWidgets import QApplication, QMessageBox
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.foundation.errors import NoDisplay, StorageError
-from app.gui.refused import is_read, show_refused
+from app.gui.refused import Refusal, is_read, show_refused
+from app.gui.widgets.plain import PlainLabel
 
 ERROR = StorageError(
     "This profile was made by a <b>newer</b> Hearth.", "Nothing was changed.", "Update."
 )
 
 
-def shown_while(show: object, qtbot: QtBot) -> list[QMessageBox]:
-    """The boxes that were open, each closed at once."""
-    found: list[QMessageBox] = []
-
-    def look() -> None:
-        box = QApplication.activeModalWidget()
-        if isinstance(box, QMessageBox):
-            found.append(box)
-            assert box.text() == ERROR.title
-            assert box.textFormat() == Qt.TextFormat.PlainText
-            assert ERROR.detail in box.informativeText()
-            assert ERROR.remedy in box.informativeText()
-            box.button(QMessageBox.StandardButton.Close).click()
-
-    timer = QTimer()
-    timer.timeout.connect(look)
-    timer.start(10)
-    assert callable(show)
-    show()
-    timer.stop()
-    return found
-
-
 def test_it_is_shown_where_standard_error_leads_nowhere(
     qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "stderr", None)
-    assert len(shown_while(lambda: show_refused(ERROR), qtbot)) == 1
+    seen: list[str] = []
+
+    def look() -> None:
+        for window in QApplication.topLevelWidgets():
+            if isinstance(window, Refusal) and window.isVisible():
+                seen.extend(label.text() for label in window.findChildren(PlainLabel))
+                window.close_button.click()
+
+    timer = QTimer()
+    timer.timeout.connect(look)
+    timer.start(10)
+    show_refused(ERROR)
+    assert seen == [ERROR.title, ERROR.detail, ERROR.remedy]
     show_refused(NoDisplay("There is no screen.", "None.", "Start one."))
+    timer.stop()
 
 
 def test_a_pipe_is_read_by_a_program_and_a_file_by_nobody(

@@ -49,6 +49,7 @@ class LicencesRow(QWidget):
         self.button.setEnabled(False)
         self.choice = QComboBox()
         self.choice.setAccessibleName(self.tr("Part"))
+        self.choice.view().setAccessibleName(self.tr("Parts"))
         # Some name many licences; that must not widen the page.
         self.choice.setSizeAdjustPolicy(
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
