@@ -11,7 +11,7 @@ from PySide6.QtCore import QEvent, QObject, Signal
 from PySide6.QtWidgets import QWidget
 
 from app.gui.downloads.model import DownloadsModel
-from app.gui.downloads.words import is_busy
+from app.gui.downloads.words import are_moving, is_busy
 from app.gui.notify import Notifier
 from app.gui.safe_text import one_line
 from app.gui.widgets.toast import Notice
@@ -43,7 +43,9 @@ class Telling(QObject):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """The first closing only says what it would do; the second one does it."""
         if event.type() == QEvent.Type.Close and watched is self._window:
-            n_busy = sum(is_busy(each) for each in self._model.states())
+            states = self._model.states()
+            n_busy = sum(map(is_busy, states)) if are_moving(states) else 0
+            # What only waits, such as for the network, loses nothing worth a question.
             if n_busy and not self._is_decided and not self._is_said:
                 event.ignore()
                 self._say_goes_on(n_busy)

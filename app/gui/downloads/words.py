@@ -32,6 +32,15 @@ def is_busy(progress: Progress) -> bool:
     return progress.state not in (*ENDED, "paused")
 
 
+def are_moving(states: Sequence[Progress]) -> bool:
+    """Whether something comes in, is checked, or is about to; not where all of it waits for
+    something else, such as the network, and what is queued waits for that."""
+    found = {each.state for each in states}
+    return bool(found & {"asking", "downloading", "checking"}) or (
+        "queued" in found and "waiting" not in found
+    )
+
+
 def share_of(progress: Progress) -> float | None:
     """How much of it is there, from 0 to 1; None while the size is not known."""
     if progress.state == "done":

@@ -15,9 +15,11 @@ from app.gui.downloads.panel import DownloadsPanel
 from app.gui.downloads.place import DownloadsPlace
 from app.gui.downloads.row import DownloadRow
 from app.gui.downloads.strip import DownloadsButton, DownloadsStrip
+from app.gui.downloads.words import are_moving
 from app.gui.notify import Notifier
 from app.gui.services import GuiServices
 from app.models.download.downloads import Downloads
+from app.models.wanted import Progress, State
 from tests.gui.downloads.conftest import large, missing, tiny
 from tests.hub.server import LoopbackHub
 
@@ -233,6 +235,16 @@ def test_closing_with_the_button_of_the_sentence_closes(
     assert notify.toast is not None
     notify.toast.action.click()
     assert not stand.isVisible()
+
+
+def test_what_only_waits_keeps_no_window_open() -> None:
+    def at(state: State) -> Progress:
+        return Progress("k", large(), state)
+
+    assert not are_moving([at("waiting"), at("queued"), at("paused"), at("done")])
+    assert are_moving([at("waiting"), at("downloading")])
+    assert are_moving([at("queued")])
+    assert not are_moving([])
 
 
 def test_what_is_paused_keeps_no_window_open(
