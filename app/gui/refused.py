@@ -11,7 +11,7 @@ import sys
 from typing import Final
 
 from PySide6.QtCore import QEventLoop, Qt, Signal
-from PySide6.QtGui import QCloseEvent, QKeyEvent
+from PySide6.QtGui import QCloseEvent, QGuiApplication, QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from app.foundation.errors import HearthError, NoDisplay
@@ -69,11 +69,18 @@ def show_refused(error: HearthError) -> None:
         application.application()
     except HearthError:
         return
+    if not is_seen():
+        return
     theme.current()
     shown, loop = Refusal(error), QEventLoop()
     shown.closed.connect(loop.quit)
     shown.show()
     loop.exec()
+
+
+def is_seen() -> bool:
+    """Whether windows are shown to anybody: they are not on platforms made for tests."""
+    return QGuiApplication.platformName() not in ("offscreen", "minimal")
 
 
 def is_read() -> bool:

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.foundation.errors import NoDisplay, StorageError
+from app.gui import refused
 from app.gui.refused import Refusal, is_read, show_refused
 from app.gui.widgets.plain import PlainLabel
 
@@ -24,6 +25,8 @@ def test_it_is_shown_where_standard_error_leads_nowhere(
     qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "stderr", None)
+    show_refused(ERROR)  # nobody sees a window here, and nothing waits for it
+    monkeypatch.setattr(refused, "is_seen", lambda: True)
     seen: list[str] = []
 
     def look() -> None:
