@@ -10,7 +10,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, cast
 
-from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QMetaObject, QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QFileOpenEvent, QGuiApplication, QSessionManager
 from PySide6.QtWidgets import QApplication, QWidget
 
@@ -147,6 +147,7 @@ class Session(QObject):
         self._closing = Closing(services.close_steps, self.bridge, self)
         self._signals = QuitSignals(self)
         self._server: InstanceServer | None = None
+        self._asked: QMetaObject.Connection | None = None
         self.window = MainWindow(services, self.bridge, self.notify)
         self.window.setWindowIcon(icons.app_icon())
         self._advice = AdviceBanner(services, self.bridge, self.notify, self.window.banners, self)
@@ -180,6 +181,8 @@ class Session(QObject):
         self._advice.close()
         self._updates.close()
         self._stop_listening()
+        if self._asked is not None:
+            QObject.disconnect(self._asked)
         self._signals.close()
         self.bridge.close()
         self.notify.remove_hooks()
@@ -213,7 +216,7 @@ class Session(QObject):
         if self._services.open_model:
             self.window.open_model(self._services.open_model)
         if isinstance(self._app, Application):
-            self._app.file_asked.connect(self.raised)
+            self._asked = self._app.file_asked.connect(self.raised)
             self._app.take_files()
 
     def _listen(self) -> None:
