@@ -29,6 +29,12 @@ def write_atomically(path: Path, content: bytes) -> None:
     sync_folder(path.parent)
 
 
+def keep_names(folder: Path) -> None:
+    """Ask the disk to keep the names in a folder; where that fails, what was renamed stands."""
+    with contextlib.suppress(OSError):
+        sync_folder(folder)
+
+
 def sync_folder(folder: Path) -> None:
     """Ask the disk to keep the names in a folder, where the system can be asked. Raises OSError."""
     if os.name == "posix":

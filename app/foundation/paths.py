@@ -11,9 +11,13 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from app.foundation.errors import StorageError, StorageFull, StorageReadOnly
 
+FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+REFUSED: Final = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
+"""What systems say of a full disk, and of what may not be written."""
 _PACKAGE = Path(__file__).resolve().parent.parent
 
 
@@ -136,13 +140,13 @@ def write_problem(profile: Profile) -> StorageError | None:
 def storage_error(error: OSError, where: Path) -> StorageError:
     """The sentence for an operating-system error about a file of ours."""
     place = f"“{where}”"
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if error.errno in FULL:
         return StorageFull(
             "The disk is full.",
             f"Hearth could not write to {place}.",
             "Free some space and try again; nothing that was saved before is lost.",
         )
-    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+    if error.errno in REFUSED:
         return StorageReadOnly(
             "Hearth may not write to its profile folder.",
             f"The system refused to write {place}.",

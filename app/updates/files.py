@@ -6,7 +6,6 @@ Any thread but the window's.
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import shutil
 import time
@@ -16,6 +15,7 @@ from typing import Final
 
 from app.foundation.atomic import sync_folder
 from app.foundation.errors import StorageError, StorageFull, StorageReadOnly, UpdateRefused
+from app.foundation.paths import FULL, REFUSED
 from app.foundation.units import bytes_text
 from app.models.download.claim import Claim
 
@@ -107,13 +107,13 @@ def remove(path: Path) -> None:
 def storage_error(error: OSError, folder: Path) -> StorageError:
     """The sentence for what the system says about the folder of versions."""
     stays = "Nothing was changed; the version you have goes on working."
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if error.errno in FULL:
         return StorageFull(
             "The disk is full.",
             f"The new version does not fit into “{folder}”.",
             f"Free some space and try again. {stays}",
         )
-    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+    if error.errno in REFUSED:
         return StorageReadOnly(
             "Hearth may not keep newer versions here.",
             f"The system refused to write into “{folder}”.",

@@ -11,6 +11,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from app.foundation.atomic import keep_names
 from app.foundation.errors import ModelFileInvalid, ModelUnsupported, StorageError
 from app.gguf.reader import header_from
 from app.models.download.partial import Expected, Tick, digest_of
@@ -89,11 +90,11 @@ def put(pairs: Sequence[tuple[Path, Path]]) -> None:
     for folder in folders:
         folder.mkdir(parents=True, exist_ok=True)
     for folder in made:
-        _keep_names(folder.parent)
+        keep_names(folder.parent)
     for source, target in reversed(pairs):
         _move(source, target)
     for folder in folders:
-        _keep_names(folder)
+        keep_names(folder)
 
 
 def _absent(folder: Path) -> list[Path]:
@@ -116,15 +117,3 @@ def _move(source: Path, target: Path) -> None:
             source.unlink()
             return
     os.rename(source, target)
-
-
-def _keep_names(folder: Path) -> None:
-    """Ask the disk to keep what was renamed, where the system can be asked."""
-    if os.name != "posix":
-        return
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -5,18 +5,16 @@ Any thread but the window's. Asks the system; writes nothing.
 
 from __future__ import annotations
 
-import errno
 import shutil
 from pathlib import Path
 from typing import Final
 
 from app.foundation.errors import StorageError, StorageFull, StorageReadOnly
+from app.foundation.paths import FULL, REFUSED
 from app.foundation.units import bytes_text
 
 SPARE_BYTES: Final = 1_000_000_000
 """Left free for chats and the rest of the computer; of a smaller model only as much as it has."""
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
-_REFUSED: Final = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 
 
 class FolderGone(StorageError):
@@ -61,9 +59,9 @@ def make_folder(folder: Path, *, was_there: bool) -> None:
 
 def refusal(error: OSError, folder: Path, *, wanted_bytes: int = 0) -> StorageError:
     """The sentence for an error of the system about the models folder."""
-    if error.errno in _FULL:
+    if error.errno in FULL:
         return full(folder, wanted_bytes, wanted_bytes - _free(folder))
-    if error.errno in _REFUSED:
+    if error.errno in REFUSED:
         return StorageReadOnly(
             "Hearth may not write to the models folder.",
             f"The system refused to write into “{folder}”.",

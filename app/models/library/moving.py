@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from app.foundation.atomic import write_atomically
+from app.foundation.atomic import keep_names, write_atomically
 from app.foundation.errors import InvalidInput, StorageError
 from app.models.download.claim import Claim
 from app.models.download.places import WORKSHOP
@@ -28,7 +28,6 @@ from app.models.library.whole import (
     file_error,
     part_of,
     sha256_of,
-    synced,
 )
 
 _MOST_BYTES: Final = 32 << 20
@@ -138,8 +137,8 @@ class Moving:
                 _place(old / file.name, new / file.name, links.get(file.name), file, moving)
             for folder in {above for file in files for above in (new / file.name).parents}:
                 if folder.is_relative_to(new):
-                    synced(folder)
-            synced(new.parent)
+                    keep_names(folder)
+            keep_names(new.parent)
         except OSError as error:
             raise file_error(error, new) from error
         done = Journal(str(old), str(new), "deleting", tuple(files))

@@ -15,8 +15,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from app.foundation.atomic import keep_names
 from app.foundation.cancellation import Cancellation
 from app.foundation.errors import ModelNotFound, StorageError, StorageFull, StorageReadOnly
+from app.foundation.paths import FULL, REFUSED
 from app.foundation.units import MIB, bytes_text
 
 Progress = Callable[[int, int], None]
@@ -87,7 +89,7 @@ def copied(source: Path, target: Path, steps: Steps) -> str:
         if target.exists():
             raise FileExistsError(errno.EEXIST, "it is there already", str(target))
         part.rename(target)
-        synced(target.parent)
+        keep_names(target.parent)
     except BaseException:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
@@ -114,17 +116,6 @@ def _written(source: Path, part: Path, steps: Steps) -> str:
         out.flush()
         os.fsync(out.fileno())
     return digest.hexdigest()
-
-
-def synced(folder: Path) -> None:
-    """Let the disk keep the names in a folder, where the system has a way to ask for that."""
-    if os.name == "posix":
-        with contextlib.suppress(OSError):
-            descriptor = os.open(folder, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
 
 
 def resolved(path: Path) -> Path:
@@ -168,13 +159,13 @@ def file_error(error: OSError, where: Path) -> StorageError | ModelNotFound:
             f"Nothing was found at {where}.",
             "Connect its disk, or forget the model.",
         )
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if error.errno in FULL:
         return StorageFull(
             "The disk is full.",
             f"{where} could not be written.",
             "Free some space and try again; nothing that was there is lost.",
         )
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+    if error.errno in REFUSED:
         return StorageReadOnly(
             "The folder of the model may not be changed.",
             f"The system refused {where} ({why}).",
