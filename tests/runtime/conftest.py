@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.fixtures.left_out import leave_out
 from tests.fixtures.runtime_children import N_READ, Place
 from tests.fixtures.tiny_models import make
 
@@ -24,11 +25,7 @@ _left: Counter[str] = Counter()
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if os.environ.get(_TESTED):
         return
-    ours = [item for item in items if HERE in item.path.parents]
-    _left.update(item.path.name for item in ours)
-    if ours:
-        config.hook.pytest_deselected(items=ours)
-        items[:] = [item for item in items if HERE not in item.path.parents]
+    _left.update(item.path.name for item in leave_out(config, items, HERE))
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from tests.fixtures.left_out import leave_out
+
 HERE = Path(__file__).resolve().parent
 _TESTED, _EXECUTABLE = "HEARTH_TESTED_PACKAGE", "HEARTH_EXECUTABLE"
 _NOBODY = 65534
@@ -26,11 +28,7 @@ Hearth = Callable[..., subprocess.CompletedProcess[str]]
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if os.environ.get(_TESTED) and os.environ.get(_EXECUTABLE):
         return
-    ours = [item for item in items if HERE in item.path.parents]
-    _left.extend(item.name for item in ours)
-    if ours:
-        config.hook.pytest_deselected(items=ours)
-        items[:] = [item for item in items if HERE not in item.path.parents]
+    _left.extend(item.name for item in leave_out(config, items, HERE))
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.fixtures.bare_root import BareRoot, Screen, Unavailable, prepared_base
+from tests.fixtures.left_out import leave_out
 
 HERE = Path(__file__).resolve().parent
 _TESTED = "HEARTH_TESTED_PACKAGE"
@@ -24,11 +25,7 @@ _left: list[str] = []
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if os.environ.get(_TESTED):
         return
-    ours = [item for item in items if HERE in item.path.parents]
-    _left.extend(item.name for item in ours)
-    if ours:
-        config.hook.pytest_deselected(items=ours)
-        items[:] = [item for item in items if HERE not in item.path.parents]
+    _left.extend(item.name for item in leave_out(config, items, HERE))
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

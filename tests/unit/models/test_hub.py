@@ -2,33 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from app.foundation.errors import AccessNeeded, HearthError, InvalidInput, ModelNotFound
 from app.models.reading import MOST_FILES
 from tests.fixtures.hub_asking import GATED, OPEN, PRIVATE, Asking, asked
 from tests.hub.content import Held
-from tests.hub.samples import POOR_TOKEN, TOKEN, fill
-from tests.hub.server import LoopbackHub, loopback_hub
+from tests.hub.samples import POOR_TOKEN, TOKEN
+from tests.hub.server import LoopbackHub
 from tests.hub.shelf import Repository
-
-
-@pytest.fixture(scope="module")
-def far() -> Iterator[LoopbackHub]:
-    with loopback_hub() as hub:
-        fill(hub.shelf, large_bytes=10_000_000)
-        yield hub
-
-
-@pytest.fixture
-def asking(far: LoopbackHub, tmp_path: Path) -> Iterator[Asking]:
-    far.record.clear()
-    made = Asking(far, tmp_path)
-    yield made
-    made.client.close()
 
 
 def said(caught: pytest.ExceptionInfo[HearthError]) -> str:

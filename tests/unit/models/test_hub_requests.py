@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,23 +18,8 @@ from app.network.client import USER_AGENT
 from app.network.library import library_client
 from tests.fixtures.far_end import far_end
 from tests.fixtures.hub_asking import ALLOWED, GATED, OPEN, PRIVATE, Asking, asked
-from tests.hub.samples import TOKEN, fill
-from tests.hub.server import LoopbackHub, loopback_hub
-
-
-@pytest.fixture(scope="module")
-def far() -> Iterator[LoopbackHub]:
-    with loopback_hub() as hub:
-        fill(hub.shelf, large_bytes=10_000_000)
-        yield hub
-
-
-@pytest.fixture
-def asking(far: LoopbackHub, tmp_path: Path) -> Iterator[Asking]:
-    far.record.clear()
-    made = Asking(far, tmp_path)
-    yield made
-    made.client.close()
+from tests.hub.samples import TOKEN
+from tests.hub.server import LoopbackHub
 
 
 def test_every_request_is_one_that_was_asked_for_and_tells_nothing_of_this_computer(

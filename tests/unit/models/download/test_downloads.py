@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import pytest
-
 from tests.fixtures.downloading import (
     FILE,
+    HOME,
     LONG_S,
     Place,
+    in_pieces,
     model,
     wanted,
 )
@@ -17,25 +15,6 @@ from tests.hub.content import Held
 from tests.hub.faults.answers import Status
 from tests.hub.faults.contents import Replaced, WholeForPart, WrongBit
 from tests.hub.faults.lines import Dropped
-from tests.hub.server import LoopbackHub
-
-HOME = "some/Model-GGUF"
-
-
-@pytest.fixture(scope="module")
-def content() -> Held:
-    return model()
-
-
-@pytest.fixture
-def place(tmp_path: Path, hub: LoopbackHub, content: Held) -> Place:
-    made = Place(tmp_path, hub)
-    made.serve(content)
-    return made
-
-
-def in_pieces(content: Held, name: str = FILE) -> dict[str, bytes]:
-    return {f"{HOME}/{name}": content.data}
 
 
 def test_a_model_is_fetched_checked_and_put_in_its_place(place: Place, content: Held) -> None:

@@ -20,7 +20,6 @@ from app.models.wanted import Wanted
 from tests.fixtures.downloading import FILE, LONG_S, Place, model, until, wanted
 from tests.hub.content import Held
 from tests.hub.faults.lines import FallenSilent, Slow
-from tests.hub.server import LoopbackHub
 
 ROOT = Path(__file__).resolve().parents[4]
 HOME = f"some/Model-GGUF/{FILE}"
@@ -30,13 +29,6 @@ SIZE = 12 << 20
 @pytest.fixture(scope="module")
 def content() -> Held:
     return model(SIZE)
-
-
-@pytest.fixture
-def place(tmp_path: Path, hub: LoopbackHub, content: Held) -> Place:
-    made = Place(tmp_path, hub)
-    made.serve(content)
-    return made
 
 
 @contextlib.contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -15,31 +14,12 @@ from tests.fixtures.downloading import (
     LONG_S,
     REPO,
     Place,
-    model,
+    in_pieces,
     until,
     wanted,
 )
 from tests.hub.content import Held
 from tests.hub.faults.lines import FallenSilent, Slow
-from tests.hub.server import LoopbackHub
-
-HOME = "some/Model-GGUF"
-
-
-@pytest.fixture(scope="module")
-def content() -> Held:
-    return model()
-
-
-@pytest.fixture
-def place(tmp_path: Path, hub: LoopbackHub, content: Held) -> Place:
-    made = Place(tmp_path, hub)
-    made.serve(content)
-    return made
-
-
-def in_pieces(content: Held, name: str = FILE) -> dict[str, bytes]:
-    return {f"{HOME}/{name}": content.data}
 
 
 def test_cancel_leaves_nothing_and_the_same_can_be_asked_for_again(

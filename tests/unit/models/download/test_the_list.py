@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from pathlib import Path
 
 import pytest
 
 from tests.fixtures.downloading import (
-    FILE,
     LONG_S,
     Place,
+    in_pieces,
     model,
     sha256,
     until,
@@ -20,25 +19,6 @@ from tests.fixtures.downloading import (
 from tests.hub.content import Held
 from tests.hub.faults.answers import Status
 from tests.hub.faults.lines import FallenSilent, Silent, Slow
-from tests.hub.server import LoopbackHub
-
-HOME = "some/Model-GGUF"
-
-
-@pytest.fixture(scope="module")
-def content() -> Held:
-    return model()
-
-
-@pytest.fixture
-def place(tmp_path: Path, hub: LoopbackHub, content: Held) -> Place:
-    made = Place(tmp_path, hub)
-    made.serve(content)
-    return made
-
-
-def in_pieces(content: Held, name: str = FILE) -> dict[str, bytes]:
-    return {f"{HOME}/{name}": content.data}
 
 
 def test_pause_acts_at_once_though_nothing_comes_and_resume_goes_on(
