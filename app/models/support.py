@@ -17,7 +17,6 @@ from app.gguf.header import Header
 from app.gguf.kinds import purpose_of, split_index
 
 UPDATE: Final = "Update Hearth, or choose another model."
-OTHER_FILE: Final = "Choose another file of this model."
 _WITH_PRE: Final = frozenset({"gpt2", "hybriddna", "whitespace"})
 _MERGED: Final = ("v.", "mm.")
 """How tensors of a projector begin. llama.cpp takes no file that has more tensors than it knows."""

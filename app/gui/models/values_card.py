@@ -23,7 +23,6 @@ from app.planner.pools import pools_of
 
 _CONTEXTS = (256, 512, 1024, *(step << at for at in range(10) for step in (2048, 3072)))
 _UNKNOWN_TRAINED = 32_768
-_FEW_LAYERS = 2
 
 
 class ValuesCard(Card):
