@@ -7,21 +7,21 @@ from __future__ import annotations
 
 import os
 import threading
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from app.bootstrap.once import once
 from app.foundation.errors import InvalidInput, NetworkError
 from app.foundation.paths import Profile
 from app.network.connections import Connections
 from app.network.policy import HUB, HUB_HOSTS, Policy, host_of
 from app.settings.addresses import is_mirror
 from app.settings.file import SettingsFile
+from app.settings.folders import models_folder
 from app.settings.option import Option
 from app.settings.schema import (
     DOWNLOADS_AT_ONCE,
-    DOWNLOADS_FOLDER,
     DOWNLOADS_MOST_BYTES_PER_S,
     MIRROR,
     OFFLINE,
@@ -81,17 +81,12 @@ class Network:
         the one of the hub. "" where there is none."""
         return self.secrets.get(token_for(host_of(self.endpoint())))
 
-    @cached_property
+    @once
     def connections(self) -> Connections:
         return Connections(self._profile.connections)
 
-    @property
+    @once
     def client(self) -> Client:
-        with self._building:
-            return self._client
-
-    @cached_property
-    def _client(self) -> Client:
         from app.models.sources import CATALOGUE
         from app.network.client import Client
         from app.updates.sources import PROGRAM
@@ -110,24 +105,14 @@ class Network:
         self._settings.subscribe(changed)
         return made
 
-    @property
+    @once
     def hub(self) -> Hub:
-        with self._building:
-            return self._hub
-
-    @cached_property
-    def _hub(self) -> Hub:
         from app.models.hub import Hub
 
         return Hub(lambda: self.client, self.endpoint, self.token, self._gguf_of)
 
-    @property
+    @once
     def headers(self) -> RemoteHeaders:
-        with self._building:
-            return self._headers
-
-    @cached_property
-    def _headers(self) -> RemoteHeaders:
         from app.models.header_cache import HeaderCache
         from app.models.remote_header import RemoteHeaders
 
@@ -147,17 +132,11 @@ class Network:
 
     def models_folder(self) -> Path:
         """Where downloaded models go."""
-        named = self._settings.get(DOWNLOADS_FOLDER)
-        return Path(named) if named else self._profile.models
+        return models_folder(self._profile, self._settings)
 
-    @property
+    @once
     def downloads(self) -> Downloads:
         """Nothing of a former start goes on before its `begin`; who began it closes it."""
-        with self._building:
-            return self._downloads
-
-    @cached_property
-    def _downloads(self) -> Downloads:
         from app.models.download.downloads import Downloads
 
         made = Downloads(
@@ -180,25 +159,15 @@ class Network:
     def _locate(self, repo: str, revision: str, name: str) -> Located:
         return self.hub.locate(repo, revision, name)
 
-    @property
+    @once
     def updates(self) -> Updates:
-        with self._building:
-            return self._updates
-
-    @cached_property
-    def _updates(self) -> Updates:
         from app.bootstrap.updating import updates
 
         limit = lambda: self._settings.get(DOWNLOADS_MOST_BYTES_PER_S)  # noqa: E731
         return updates(lambda: self.client, limit)
 
-    @property
+    @once
     def catalogue_updates(self) -> CatalogueUpdates:
-        with self._building:
-            return self._catalogue_updates
-
-    @cached_property
-    def _catalogue_updates(self) -> CatalogueUpdates:
         from app.models.catalogue_update import CatalogueUpdates
 
         return CatalogueUpdates(self._profile, lambda: self.client)
@@ -217,8 +186,8 @@ class Network:
         )
 
     def close(self) -> None:
-        if "_client" in self.__dict__:
-            self._client.close()
+        if "client" in self.__dict__:
+            self.client.close()
         if self._closes_secrets:
             self.secrets.close()
 

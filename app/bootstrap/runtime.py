@@ -7,11 +7,11 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.bootstrap.late import LateAftermath, LatePlacing, LatePreflight, LateRendering
+from app.bootstrap.once import once
 from app.foundation.paths import Profile, native_runtime
 from app.foundation.sentinel import Sentinels
 from app.inference.advice import Adviser
@@ -20,6 +20,7 @@ from app.inference.service import InferenceService
 from app.inference.starter import StarterModel
 from app.metrics.recorder import Recorder
 from app.settings.file import SettingsFile
+from app.settings.folders import models_folder
 from app.settings.schema import DOWNLOADS_FOLDER
 
 if TYPE_CHECKING:
@@ -59,39 +60,28 @@ class Runtime:
         self.adviser = Adviser()
         self.hold_downloads: Callable[[str], AbstractContextManager[None]] = _nothing_to_hold
         self._is_window = sentinels is not None
-        self._made_aftermath: MeasuredAftermath | None = None
         self._rechecking: Rechecking | None = None
-        self._building = threading.Lock()  # pool threads may ask for the same thing at once
+        self._building = threading.RLock()
 
-    @cached_property
+    @once
     def settings(self) -> SettingsFile:
         return SettingsFile(self.profile.settings, is_owner=self._is_window)
 
-    @cached_property
+    @once
     def starter(self) -> StarterModel:
         return StarterModel()
 
-    @property
+    @once
     def planning(self) -> Planning:
-        with self._building:
-            return self._planning
-
-    @cached_property
-    def _planning(self) -> Planning:
         from app.inference.planning import Planning
 
         return Planning(
             self.profile, self.settings, safe_mode=self.safe_mode, find=self._find_machine
         )
 
-    @property
+    @once
     def library(self) -> Library:
         """The models on this computer. Nothing is read before it is asked."""
-        with self._building:
-            return self._library
-
-    @cached_property
-    def _library(self) -> Library:
         from app.models.library.library import Library
 
         library = Library(
@@ -121,8 +111,7 @@ class Runtime:
 
     def models_folder(self) -> Path:
         """Where Hearth keeps models of its own."""
-        named = self.settings.get(DOWNLOADS_FOLDER)
-        return Path(named) if named else self.profile.models
+        return models_folder(self.profile, self.settings)
 
     def _use_models_folder(self, folder: Path) -> None:
         """Raises StorageError where that cannot be remembered."""
@@ -137,30 +126,19 @@ class Runtime:
         if values := pins.of(old):
             pins.set(new, values)
 
-    @property
+    @once
     def preflight(self) -> Preflight:
-        with self._building:
-            return self._preflight
-
-    @cached_property
-    def _preflight(self) -> Preflight:
         from app.inference.preflight import Preflight
 
         return Preflight(self.profile, sentinels=self.sentinels)
 
-    @property
+    @once
     def _aftermath(self) -> MeasuredAftermath:
-        planning = self.planning
-        with self._building:
-            if self._made_aftermath is None:
-                from app.inference.aftermath import MeasuredAftermath
+        from app.inference.aftermath import MeasuredAftermath
 
-                self._made_aftermath = MeasuredAftermath(
-                    planning.learning, lambda: self.planning, self.adviser
-                )
-            return self._made_aftermath
+        return MeasuredAftermath(self.planning.learning, lambda: self.planning, self.adviser)
 
-    @cached_property
+    @once
     def host(self) -> ModelHost:
         return ModelHost(
             self._new_engine,
@@ -171,7 +149,7 @@ class Runtime:
             aftermath=LateAftermath(lambda: self._aftermath),
         )
 
-    @cached_property
+    @once
     def inference(self) -> InferenceService:
         return InferenceService(self.host, LateRendering(), self.recorder)
 
@@ -187,8 +165,8 @@ class Runtime:
     def close_pins(self, deadline_s: float) -> bool:
         """Wait until what was pinned for single models is on disk."""
         ended = True
-        if "_planning" in self.__dict__:
-            ended = self._planning.pins.close(deadline_s)
+        if "planning" in self.__dict__:
+            ended = self.planning.pins.close(deadline_s)
         return ended
 
     def choose_hardware(self) -> None:

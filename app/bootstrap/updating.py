@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app import __version__
+from app.foundation.build import build
 from app.foundation.paths import program_folder
 from app.foundation.runtimes import own_runtime
 
@@ -48,14 +49,5 @@ def _bindings() -> str:
     try:
         return version("llama-cpp-python")
     except PackageNotFoundError:  # a bundle comes without the package's metadata
-        return _built_with()
-
-
-def _built_with() -> str:
-    import json
-
-    try:
-        said = json.loads(Path(getattr(sys, "_MEIPASS", ""), "build.json").read_bytes())
-        return str(said["llama_cpp"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""
+        known = build()
+        return known.llama_cpp if known is not None else ""

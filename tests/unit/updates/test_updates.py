@@ -378,11 +378,12 @@ def test_a_runtime_is_used_once_it_passed_and_can_be_taken_back(
     assert tried == [home]
     state = place.updates.state()
     assert (state.runtime, state.can_undo_runtime, state.staged) == (LATER_KEY, True, "")
-    monkeypatch.delenv(CHOSEN, raising=False)
+    # Emptied through the fixture, so that what is chosen below does not outlive the test.
+    monkeypatch.setenv(CHOSEN, "")
     assert choose(place.folder, place.own_runtime) == home
     assert os.environ[CHOSEN] == str(home)
     assert choose(place.folder, place.own_runtime) is None  # what is named stands
-    monkeypatch.delenv(CHOSEN)
+    monkeypatch.setenv(CHOSEN, "")
     assert place.updates.undo("runtime") == ""
     assert choose(place.folder, place.own_runtime) is None
     assert place.updates.state().runtime == OWN_KEY
