@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from app.foundation.errors import InvalidInput, StorageError
+from app.models.download.space import ANOTHER_FOLDER
 from app.models.wanted import Part
 
 WORKSHOP: Final = ".hearth"
@@ -108,7 +109,7 @@ def inside(folder: Path, path: Path) -> Path:
     raise StorageError(
         "Hearth writes models into the models folder only.",
         f"“{path}” is not inside “{folder}”. {why}",
-        "Remove the link, or choose another folder in the settings, under Downloads.",
+        f"Remove the link, or {ANOTHER_FOLDER}",
     )
 
 

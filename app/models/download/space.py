@@ -15,6 +15,7 @@ from app.foundation.units import bytes_text
 
 SPARE_BYTES: Final = 1_000_000_000
 """Left free for chats and the rest of the computer; of a smaller model only as much as it has."""
+ANOTHER_FOLDER: Final = "choose another folder in the settings, under Models and downloads."
 
 
 class FolderGone(StorageError):
@@ -65,14 +66,14 @@ def refusal(error: OSError, folder: Path, *, wanted_bytes: int = 0) -> StorageEr
         return StorageReadOnly(
             "Hearth may not write to the models folder.",
             f"The system refused to write into “{folder}”.",
-            "Make it writable, or choose another folder in the settings, under Downloads.",
+            f"Make it writable, or {ANOTHER_FOLDER}",
         )
     if not folder.exists():
         return _gone(folder)
     return StorageError(
         "The models folder cannot be used.",
         f"The system said “{error.strerror or error}” about “{folder}”.",
-        "Check the disk, or choose another folder in the settings, under Downloads.",
+        f"Check the disk, or {ANOTHER_FOLDER}",
     )
 
 
@@ -80,7 +81,7 @@ def _gone(folder: Path) -> FolderGone:
     return FolderGone(
         "The models folder is not there now.",
         f"“{folder}” cannot be found; is its disk connected?",
-        "Connect the disk, or choose another folder in the settings, under Downloads.",
+        f"Connect the disk, or {ANOTHER_FOLDER}",
     )
 
 
