@@ -24,6 +24,8 @@ import psutil
 import pytest
 
 if TYPE_CHECKING:
+    from PySide6.QtWidgets import QApplication
+
     from tests.hub.server import LoopbackHub
 
 for _name in ("HEARTH_RUNTIME", "HEARTH_CPU_VARIANT", "HEARTH_GPU_MODULES"):
@@ -76,6 +78,14 @@ def _nothing_left_running() -> Iterator[None]:
                 "close what the test opened"
             )
         time.sleep(0.02)
+
+
+@pytest.fixture(scope="session")
+def qapp_cls() -> type[QApplication]:
+    """Hearth's own, as in the program, whichever test is the first to ask for one."""
+    from app.gui.application import Application
+
+    return Application
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,6 @@ from app.chat.session import ChatService
 from app.conversations.repository import Repository
 from app.foundation.paths import Profile, open_profile
 from app.gui import theme
-from app.gui.application import Application
 from app.gui.bridge import Bridge
 from app.gui.crash_log import CrashLog
 from app.gui.notify import Notifier
@@ -39,12 +38,6 @@ def sweep() -> None:
     """Let everything that was to be deleted be deleted."""
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     QCoreApplication.processEvents()
-
-
-@pytest.fixture(scope="session")
-def qapp_cls() -> type[QApplication]:
-    """Hearth's own, as in the program."""
-    return Application
 
 
 @pytest.fixture(autouse=True)
