@@ -220,7 +220,7 @@ class Client:
             outcome = "stopped" if was_cut() else f"failed: {type(error).__name__}"
             raise trouble(address.host, error) from error
         except BaseException as error:
-            outcome = f"stopped: {type(error).__name__}"
+            outcome = "stopped" if was_cut() else f"stopped: {type(error).__name__}"
             raise
         finally:
             record.end(outcome)
