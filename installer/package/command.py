@@ -104,7 +104,7 @@ def _is_there(module: str) -> bool:
 def _verify(asked: argparse.Namespace, workshop: Workshop, out: Path) -> int:
     """The tests of the bundle, and with it those of the program as a process."""
     environment = {**os.environ, **bundle.prepared(workshop, out), _TESTED: str(out)}
-    places = ["tests/package/bundle", "tests/e2e"]
+    places = ["tests/package/bundle", "tests/unit/package", "tests/e2e"]
     for name in wanted(asked.only):
         if ARTEFACTS[name].tests not in places and (workshop.root / ARTEFACTS[name].tests).is_dir():
             places.append(ARTEFACTS[name].tests)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email.message
+import importlib.util
 import json
 import shutil
 import sys
@@ -18,6 +19,9 @@ from installer.package import licences
 from installer.package.licences import NoLicence, Origins
 
 ROOT = Path(__file__).resolve().parents[3]
+NEEDS_PACKER = pytest.mark.skipif(
+    not importlib.util.find_spec("PyInstaller"), reason="needs what `dev.py package` sets up"
+)
 NEEDS_DEBIAN = pytest.mark.skipif(not shutil.which("dpkg-query"), reason="needs Debian or Ubuntu")
 
 
@@ -29,6 +33,7 @@ def origins(tmp_path: Path) -> Origins:
     return Origins(ROOT, runtime, "9.9", tmp_path / "work")
 
 
+@NEEDS_PACKER
 def test_every_part_has_its_file_and_the_index_names_it(origins: Origins, tmp_path: Path) -> None:
     taken = [
         ("jinja2/x", str(jinja2.__file__), "PYMODULE"),
@@ -62,6 +67,7 @@ def test_every_part_has_its_file_and_the_index_names_it(origins: Origins, tmp_pa
     assert (folder / "READ ME.txt").is_file()
 
 
+@NEEDS_PACKER
 @NEEDS_DEBIAN
 def test_a_library_of_the_system_has_its_packages_licence(origins: Origins, tmp_path: Path) -> None:
     library = next(Path("/usr/lib").glob("*/libglib-2.0.so.0"), None)
@@ -76,6 +82,7 @@ def test_a_library_of_the_system_has_its_packages_licence(origins: Origins, tmp_
     assert "LESSER GENERAL PUBLIC LICENSE" in common
 
 
+@NEEDS_PACKER
 def test_what_nobody_vouches_for_is_refused(origins: Origins, tmp_path: Path) -> None:
     stray = tmp_path / "libstray.so"
     stray.touch()
