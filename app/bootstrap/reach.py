@@ -89,11 +89,11 @@ class Network:
     def client(self) -> Client:
         from app.models.sources import CATALOGUE
         from app.network.client import Client
-        from app.updates.sources import PROGRAM
+        from app.updates.sources import program_source
 
         policy = Policy(
             lambda: self._settings.get(OFFLINE),
-            (*HUB_HOSTS, *CATALOGUE.hosts, *PROGRAM.hosts),
+            (*HUB_HOSTS, *CATALOGUE.hosts, *program_source().hosts),
             lambda: host_of(self.endpoint()),
         )
         made = Client(policy, self.connections, self.proxy)

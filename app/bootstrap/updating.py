@@ -29,13 +29,13 @@ def updates(
     from app.updates.program import Program
     from app.updates.runtime import RuntimeUpdates
     from app.updates.source import Source
-    from app.updates.sources import PROGRAM
+    from app.updates.sources import program_source
     from app.updates.updates import Updates
 
     folder = program_folder()
     executable = Path(sys.executable) if getattr(sys, "frozen", False) else None
     return Updates(
-        Source(folder, client, source or PROGRAM),
+        Source(folder, client, source or program_source()),
         Fetching(folder, client, most_bytes_per_s),
         Program(folder, __version__, executable),
         RuntimeUpdates(folder, own_runtime(), _bindings(), check_runtime),

@@ -9,11 +9,14 @@ import json
 import sys
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from app import __version__
 
 LIST = "files.json"
 """Every file of the bundle's inside, with its bytes."""
+UPDATES = "updates.json"
+"""Where this build asks for newer versions; not there where it asks nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,18 @@ def build() -> Build | None:
         return Build(**{field.name: str(told.get(field.name, "")) for field in fields(Build)})
     except (OSError, ValueError, AttributeError):
         return Build(__version__)  # half copied: `doctor` says what is missing
+
+
+def said_inside(name: str) -> dict[str, Any]:
+    """What a small file of the bundle's inside says; nothing from a checkout, or where it is not
+    there or makes no sense. Reads a file."""
+    if not is_bundle():
+        return {}
+    try:
+        told = json.loads(_inside(name).read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return told if isinstance(told, dict) else {}
 
 
 def licences() -> tuple[Part, ...]:

@@ -27,9 +27,7 @@ def check(public_key: str, signature: bytes, content: bytes) -> str:
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-    key = _decoded(public_key, _KEY_BYTES, "The public key")
-    if key[:2] != b"Ed":
-        raise ValueError("The public key is of another kind.")
+    key = key_of(public_key)
     first, comment, second = _lines(signature)
     signed = _decoded(first, _SIGNATURE_BYTES, "The signature")
     whole = _decoded(second, 64, "The signature of its comment")
@@ -44,6 +42,15 @@ def check(public_key: str, signature: bytes, content: bytes) -> str:
     except InvalidSignature:
         raise ValueError("The signature does not belong to it.") from None
     return comment
+
+
+def key_of(public_key: str) -> bytes:
+    """The key in the second line of a minisign public key file. Raises ValueError with a sentence
+    where there is none."""
+    key = _decoded(public_key, _KEY_BYTES, "The public key")
+    if key[:2] != b"Ed":
+        raise ValueError("The public key is of another kind.")
+    return key
 
 
 def _lines(signature: bytes) -> tuple[str, str, str]:

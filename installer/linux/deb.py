@@ -16,6 +16,7 @@ import textwrap
 from email.utils import formatdate
 from pathlib import Path
 
+from app.foundation.build import UPDATES
 from installer.linux import copyright as copyrights
 from installer.linux.archive import PRESET, Tree, write_ar, write_tar, write_tar_xz
 from installer.linux.parts import Facts, facts_of, share_of
@@ -104,6 +105,8 @@ def contents_of(bundle: Path, share: Path, facts: Facts, changes: str) -> Tree:
     """Every file of the package, where it is installed."""
     tree = Tree()
     tree.add_folder(PROGRAM, bundle)
+    # The system brings newer versions, not Hearth itself.
+    tree.entries.pop(f"{PROGRAM}/_internal/{UPDATES}", None)
     tree.link("usr/bin/hearth", "../lib/hearth/hearth")
     tree.add_folder("usr/share", share)
     document = "usr/share/doc/hearth"

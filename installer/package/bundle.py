@@ -11,10 +11,10 @@ import shutil
 import subprocess
 import tarfile
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from app.foundation.build import LIST
-from installer.package import checks, contents, elf, facts, licences
+from installer.package import checks, contents, elf, facts, licences, source
 from installer.runtime import build as runtime_build
 from installer.runtime.workshop import Workshop
 
@@ -24,6 +24,7 @@ PROGRAM = "hearth.exe" if os.name == "nt" else "hearth"
 def make(workshop: Workshop, out: Path) -> Path:
     """The folder of a new bundle, made from this checkout. Replaces the one before."""
     runtime = runtime_build.built(workshop)
+    said = _source(workshop)
     work, fresh = out / "work", out / "work" / "fresh"
     shutil.rmtree(fresh, ignore_errors=True)
     work.mkdir(parents=True, exist_ok=True)
@@ -37,12 +38,20 @@ def make(workshop: Workshop, out: Path) -> Path:
     _collect_licences(workshop, runtime, work, inside)
     _strip(workshop, inside)
     _list(inside)
+    source.put(folder, said)
     _settle(folder, facts.epoch(workshop.root))
     target = out / "bundle" / "hearth"
     shutil.rmtree(target, ignore_errors=True)
     target.parent.mkdir(parents=True, exist_ok=True)
     folder.rename(target)
     return target
+
+
+def _source(workshop: Workshop) -> dict[str, Any]:
+    try:
+        return source.named(os.environ)
+    except ValueError as error:
+        workshop.refuse(f"{error}\nNothing was packed; installer/README.md says what is needed.")
 
 
 def _freeze(workshop: Workshop, runtime: Path, work: Path, into: Path) -> None:

@@ -49,11 +49,16 @@ ARTEFACTS = {
     "tar": Artefact("installer.linux.tar", ("linux",), "tests/package/linux"),
     "nsis": Artefact("installer.windows.nsis", ("linux", "win32"), "tests/package/windows"),
     "app": Artefact("installer.macos.app", ("darwin",), "tests/package/macos"),
+    "update": Artefact(
+        "installer.package.updates", ("linux", "win32", "darwin"), "tests/package/bundle"
+    ),
     "bill": Artefact(
         "installer.package.bill", ("linux", "win32", "darwin"), "tests/package/bundle"
     ),
 }
 BUNDLE = "bundle"
+ON_REQUEST = ("update",)
+"""Made only where it is named: it takes minutes, and only those need it who publish."""
 _TESTED = "HEARTH_TESTED_PACKAGE"
 
 
@@ -91,6 +96,7 @@ def wanted(only: str | None) -> list[str]:
     if only is not None:
         return [] if only == BUNDLE else [only]
     found = [name for name, each in ARTEFACTS.items() if contents.system() in each.systems]
+    found = [name for name in found if name not in ON_REQUEST]
     return [name for name in found if _is_there(ARTEFACTS[name].module)]
 
 

@@ -20,7 +20,7 @@ from app.gui.settings.page import SettingsPage
 from app.gui.settings.updates.card import UpdatesCard
 from app.gui.widgets.banner import Banner
 from app.settings.schema import UPDATES_ASKED, UPDATES_DAILY
-from app.updates.sources import PROGRAM
+from app.updates.sources import program_source
 from tests.fixtures.far_end import far_end
 from tests.fixtures.updating import LATER_KEY, NEW, OLD, Asking, Publisher, program_of, runtime_of
 
@@ -107,7 +107,7 @@ def test_what_goes_wrong_is_said_in_place(
 def test_a_build_without_a_source_says_so_and_offers_nothing(
     show: Callable[[], UpdatesCard], settled: Settled, asking: Asking
 ) -> None:
-    asking.source = PROGRAM
+    asking.source = program_source()
     asking.updates = asking.made()
     card = show()
     row = card.program
@@ -186,7 +186,7 @@ def test_nobody_is_asked_before_yes_was_said(
 def test_a_version_that_did_not_start_is_said_once(
     opened: Callable[[], Session], services: GuiServices, settled: Settled, asking: Asking
 ) -> None:
-    asking.source = PROGRAM
+    asking.source = program_source()
     asking.updates = asking.made()
     asking.folder.mkdir(parents=True)
     asking.updates._program.versions.point(Pointer("", failed=(NEW,)))

@@ -83,3 +83,12 @@ def test_without_its_list_a_bundle_is_damaged(inside: Path, text: str | None) ->
 
 def test_a_checkout_is_not_damaged() -> None:
     assert build.damaged() == ()
+
+
+def test_a_small_file_of_the_inside_is_read_where_it_makes_sense(inside: Path) -> None:
+    assert build.said_inside(build.UPDATES) == {}
+    for text in ("", "[1]", "{", "[" * 100_000):
+        (inside / build.UPDATES).write_text(text, "utf-8")
+        assert build.said_inside(build.UPDATES) == {}
+    (inside / build.UPDATES).write_text('{"address": "x"}', "utf-8")
+    assert build.said_inside(build.UPDATES) == {"address": "x"}

@@ -25,7 +25,7 @@ from app.foundation.runtimes import CHOSEN, RuntimePointer, Runtimes, choose
 from app.foundation.versions import Pointer
 from app.network.signed import SignedSource
 from app.updates.files import alone
-from app.updates.sources import PROGRAM
+from app.updates.sources import program_source
 from app.updates.updates import Step
 from tests.fixtures.far_end import compressed, cut, endless, far_end, page, redirect
 from tests.fixtures.signing import Signer
@@ -77,10 +77,9 @@ def place(tmp_path: Path) -> Iterator[Place]:
 
 
 def test_this_build_asks_nobody(place: Place) -> None:
-    assert not PROGRAM.address
-    assert not PROGRAM.public_key
-    assert PROGRAM.hosts == ()
-    place.source = PROGRAM
+    assert program_source() == SignedSource()
+    assert program_source().hosts == ()
+    place.source = program_source()
     place.updates = place.made()
     assert not place.updates.state().is_configured
     assert place.refused(NotPossibleHere).title == "No update source is configured."
