@@ -12,9 +12,9 @@ import sys
 from collections.abc import Sequence
 
 from app.cli import main as cli
-from app.cli.output import Output
+from app.cli.output import FAILED, Output
 from app.foundation import launcher, runtimes
-from app.foundation.errors import HearthError, InvalidInput
+from app.foundation.errors import DatabaseTooNew, HearthError, InvalidInput, ProfileTooNew
 from app.foundation.logs import start_logging, stop_logging
 from app.foundation.paths import Profile, open_profile, profile_at, program_folder
 from app.network import offline
@@ -35,6 +35,11 @@ def start(words: Sequence[str]) -> int:
     try:
         _refuse_newer(command)
         profile = open_profile(command.profile)
+    except (DatabaseTooNew, ProfileTooNew) as error:
+        launcher.ended_in_order()
+        if command.command is not None:
+            return Output(as_json).error(error)
+        return start(words) if _goes_back(error, profile_at(command.profile)) else FAILED
     except HearthError as error:
         launcher.ended_in_order()
         if command.command is None:
@@ -56,6 +61,27 @@ def _refuse_newer(command: argparse.Namespace) -> None:
 
     if command.command not in MAY_LOOK:
         refuse_newer(profile_at(command.profile), SCHEMA.version)
+
+
+def _goes_back(error: HearthError, profile: Profile) -> bool:
+    """Say why there is no window; True where the person chose the copies from before."""
+    from app.bootstrap.newer import way_back
+    from app.conversations.schema import SCHEMA
+
+    way = way_back(profile, SCHEMA.version)
+    if way is None:
+        _refused(error)
+        return False
+    Output(as_json=False).error(error)
+    error.remedy = way.sentence()
+    if not _is_chosen(error, "Go on with the older copy"):
+        return False
+    try:
+        way.take()
+    except HearthError as failed:
+        _refused(failed)
+        return False
+    return True
 
 
 def _choose_runtime() -> None:
@@ -91,10 +117,14 @@ def _window(profile: Profile, command: argparse.Namespace) -> int:
 
 def _refused(error: HearthError) -> int:
     """Say why there is no window: to whoever reads the terminal, else in a window of its own."""
+    code = Output(as_json=False).error(error)
+    _is_chosen(error)
+    return code
+
+
+def _is_chosen(error: HearthError, choice: str = "") -> bool:
     from app.gui.refused import show_refused
 
-    code = Output(as_json=False).error(error)
     if sys.stderr is not None:
         sys.stderr.flush()
-    show_refused(error)
-    return code
+    return show_refused(error, choice)

@@ -81,7 +81,12 @@ def _database(runtime: Runtime) -> Check:
     if result != "ok":
         return Check("Conversations", False, f"the database is damaged ({result})", remedy)
     if version > SCHEMA.version:
-        return Check("Conversations", False, "written by a newer Hearth", "Start the newer one.")
+        return Check(
+            "Conversations",
+            False,
+            "written by a newer Hearth",
+            "Start the newer one; --go-back uses the copy from before it, where there is one.",
+        )
     return Check("Conversations", True, f"sound, {bytes_text(path.stat().st_size)}")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from app.bootstrap.checks import checks
@@ -32,11 +33,20 @@ def services_for(runtime: Runtime) -> CliServices:
         quantizing=lambda: quantizing(runtime),
         checks=lambda: checks(runtime),
         try_again=lambda: len(ledger_of(runtime.profile.root).forget_bad()),
+        go_back=lambda: _go_back(runtime),
         reach=lambda: reach(runtime),
         connections=lambda: Connections(runtime.profile.connections),
         updates=lambda: updates(runtime),
         catalogue_updates=lambda: catalogue_updates(runtime),
     )
+
+
+def _go_back(runtime: Runtime) -> list[Path]:
+    from app.bootstrap.newer import way_back
+    from app.conversations.schema import SCHEMA
+
+    way = way_back(runtime.profile, SCHEMA.version)
+    return way.take() if way is not None else []
 
 
 @contextmanager

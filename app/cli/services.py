@@ -50,7 +50,7 @@ class Reach:
 @dataclass(frozen=True, slots=True)
 class CliServices:
     """Builders of services; each returns the same object every time, but for those that are
-    entered: `reach`, `updates` and `catalogue_updates`."""
+    entered: `reach`, `updates` and `catalogue_updates`. `try_again` and `go_back` are acts."""
 
     profile: Callable[[], Profile]
     inference: Callable[[], InferenceService]
@@ -60,6 +60,7 @@ class CliServices:
     quantizing: Callable[[], Quantizing]
     checks: Callable[[], Iterable[Check]]
     try_again: Callable[[], int]
+    go_back: Callable[[], list[Path]]
     reach: Callable[[], AbstractContextManager[Reach]]
     connections: Callable[[], Connections]
     updates: Callable[[], AbstractContextManager[Updates]]

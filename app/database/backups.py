@@ -18,6 +18,7 @@ import threading
 from pathlib import Path
 
 from app.database.header import APPLICATION_ID, read_header
+from app.foundation.paths import unused
 
 log = logging.getLogger(__name__)
 
@@ -174,15 +175,6 @@ def keep(path: Path) -> Path:
 
 def upgrade_name(version: int, day: dt.date) -> str:
     return f"hearth-before-upgrade-{version}-{day.isoformat()}.db"
-
-
-def unused(path: Path) -> Path:
-    """`path`, or the same with a number where something of that name stands already."""
-    candidate, number = path, 1
-    while candidate.exists():
-        number += 1
-        candidate = path.with_name(f"{path.stem}-{number}{path.suffix}")
-    return candidate
 
 
 def thin_out(folder: Path) -> list[Path]:

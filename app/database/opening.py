@@ -21,6 +21,7 @@ from app.database.header import APPLICATION_ID, read_header, shm_of, wal_of
 from app.database.migrations import Schema, migrate, too_new, version_of
 from app.database.transaction import transaction
 from app.foundation.errors import DatabaseDamaged, HearthError, StorageFull, StorageReadOnly
+from app.foundation.paths import unused
 
 log = logging.getLogger(__name__)
 
@@ -180,7 +181,7 @@ def _check(connection: sqlite3.Connection, path: Path, schema: Schema) -> None:
 
 def _save_before(path: Path, folder: Path, version: int) -> None:
     today = dt.datetime.now(dt.UTC).date()
-    target = backups.unused(folder / backups.upgrade_name(version, today))
+    target = unused(folder / backups.upgrade_name(version, today))
     backups.copy(path, target, pause_s=0)
 
 

@@ -123,6 +123,15 @@ def person_path(text: str | Path) -> Path:
         return Path(text)
 
 
+def unused(path: Path) -> Path:
+    """`path`, or the same with a number where something of that name stands already."""
+    candidate, number = path, 1
+    while candidate.exists():
+        number += 1
+        candidate = path.with_name(f"{path.stem}-{number}{path.suffix}")
+    return candidate
+
+
 def write_problem(profile: Profile) -> StorageError | None:
     """Why nothing can be saved in the profile now, found by trying; None if all is well."""
     probe = profile.state / f".write-{os.getpid()}"

@@ -23,12 +23,16 @@ _WIDTH_PX: Final = 480
 
 
 class Refusal(QWidget):
-    """The sentence in a small window; `closed` once nobody looks at it any more."""
+    """The sentence in a small window; `closed` once nobody looks at it any more.
+
+    With a `choice` there is a second button of that name; `is_chosen` once it was pressed.
+    """
 
     closed = Signal()
 
-    def __init__(self, error: HearthError) -> None:
+    def __init__(self, error: HearthError, choice: str = "") -> None:
         super().__init__()
+        self.is_chosen = False
         self.setProperty("kind", "page")
         self.setWindowTitle("Hearth")
         self.setAccessibleName(error.title)
@@ -44,11 +48,20 @@ class Refusal(QWidget):
         row = QHBoxLayout()
         row.setContentsMargins(0, theme.SPACE_16, 0, 0)
         row.addStretch(1)
+        self.choice_button = TextButton(choice)
+        if not choice:
+            self.choice_button.hide()
+        self.choice_button.clicked.connect(self._choose)
+        row.addWidget(self.choice_button)
         row.addWidget(self.close_button)
         column.addStretch(1)
         column.addLayout(row)
         self.resize(_WIDTH_PX, column.heightForWidth(_WIDTH_PX))
         self.close_button.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _choose(self) -> None:
+        self.is_chosen = True
+        self.close()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape:
@@ -61,21 +74,25 @@ class Refusal(QWidget):
         self.closed.emit()
 
 
-def show_refused(error: HearthError) -> None:
-    """Show the sentence and wait until it is closed; nothing where no window can be opened."""
+def show_refused(error: HearthError, choice: str = "") -> bool:
+    """Show the sentence and wait until it is closed; nothing where no window can be opened.
+
+    True where there was a choice, and it was made.
+    """
     if isinstance(error, NoDisplay) or is_read():
-        return
+        return False
     try:
         application.application()
     except HearthError:
-        return
+        return False
     if not is_seen():
-        return
+        return False
     theme.current()
-    shown, loop = Refusal(error), QEventLoop()
+    shown, loop = Refusal(error, choice), QEventLoop()
     shown.closed.connect(loop.quit)
     shown.show()
     loop.exec()
+    return shown.is_chosen
 
 
 def is_seen() -> bool:

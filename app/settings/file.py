@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from app.foundation.errors import HearthError, InvalidInput, StorageError
-from app.foundation.paths import storage_error
+from app.foundation.paths import storage_error, unused
 from app.settings.migrations import MIGRATIONS, Migration, Values, migrated
 from app.settings.option import Option
 from app.settings.schema import BY_KEY
@@ -187,7 +187,7 @@ class SettingsFile:
 
     def _set_aside(self) -> str:
         stamp = dt.datetime.now(dt.UTC).strftime("%Y-%m-%d-%H%M%S")
-        aside = _unused(self.path.with_name(f"{self.path.stem}-damaged-{stamp}.json"))
+        aside = unused(self.path.with_name(f"{self.path.stem}-damaged-{stamp}.json"))
         try:
             self.path.replace(aside)
         except OSError as error:
@@ -200,7 +200,7 @@ class SettingsFile:
         if not self._is_owner:
             return
         copies = self.path.parent.glob(f"{self.path.stem}-{word}*.json")
-        aside = _unused(self.path.with_name(f"{self.path.stem}-{word}.json"))
+        aside = unused(self.path.with_name(f"{self.path.stem}-{word}.json"))
         try:
             content = self.path.read_bytes()
             if any(copy.read_bytes() == content for copy in copies):
@@ -235,11 +235,3 @@ def _parsed(path: Path) -> tuple[int, Values]:
     if type(schema) is not int or schema < 1 or not isinstance(values, dict):
         raise _Unusable("it does not say its schema and values")
     return schema, values
-
-
-def _unused(path: Path) -> Path:
-    candidate, number = path, 1
-    while candidate.exists():
-        number += 1
-        candidate = path.with_name(f"{path.stem}-{number}{path.suffix}")
-    return candidate

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -42,6 +42,23 @@ def test_it_is_shown_where_standard_error_leads_nowhere(
     assert seen == [ERROR.title, ERROR.detail, ERROR.remedy]
     show_refused(NoDisplay("There is no screen.", "None.", "Start one."))
     timer.stop()
+
+
+@pytest.mark.parametrize("choice", ["Go on with the older copy", ""])
+def test_a_choice_is_offered_where_there_is_one(qtbot: QtBot, choice: str) -> None:
+    shown = Refusal(ERROR, choice)
+    qtbot.addWidget(shown)
+    shown.show()
+    assert shown.choice_button.isVisible() == bool(choice)
+    assert shown.close_button.hasFocus() or not shown.isActiveWindow()
+    if choice:
+        with qtbot.waitSignal(shown.closed):
+            qtbot.mouseClick(shown.choice_button, Qt.MouseButton.LeftButton)
+        assert shown.is_chosen
+    else:
+        with qtbot.waitSignal(shown.closed):
+            qtbot.keyClick(shown, Qt.Key.Key_Escape)
+        assert not shown.is_chosen
 
 
 def test_a_pipe_is_read_by_a_program_and_a_file_by_nobody(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import hashlib
 import json
 import sqlite3
@@ -11,12 +12,15 @@ from pathlib import Path
 import pytest
 
 from app.bootstrap import start
-from app.bootstrap.newer import refuse_newer
+from app.bootstrap.newer import refuse_newer, way_back
 from app.conversations.schema import SCHEMA
+from app.database.backups import copy, upgrade_name
 from app.database.connection import Database
+from app.database.header import read_header
 from app.foundation.errors import DatabaseTooNew, HearthError, ProfileTooNew
 from app.foundation.paths import Profile
 
+OLDER_SETTINGS = {"schema": 1, "values": {"appearance.theme": "light"}}
 NEWER_SETTINGS = {"schema": 2, "values": {"appearance.theme": "dark", "later": [1]}}
 
 
@@ -72,15 +76,57 @@ def test_the_errors_say_what_to_do(profile: Profile) -> None:
     for caught in (settings, database):
         error: HearthError = caught.value
         assert "--profile" in error.remedy
+    assert way_back(profile, SCHEMA.version) is None
+
+
+def copies(profile: Profile) -> None:
+    """What a newer Hearth kept before it changed anything."""
     profile.backups.mkdir(exist_ok=True)
-    for name in (
-        f"hearth-before-upgrade-{SCHEMA.version}-2026-12-01.db",
-        f"hearth-before-upgrade-{SCHEMA.version + 1}-2026-12-02.db",
-    ):
-        (profile.backups / name).write_bytes(b"")
-    with pytest.raises(DatabaseTooNew) as with_copy:
+    day = dt.date(2026, 12, 1)
+    copy(profile.database, profile.backups / upgrade_name(SCHEMA.version, day))
+    profile.settings.with_name("settings-schema-1.json").write_text(json.dumps(OLDER_SETTINGS))
+    profile.settings.with_name("settings-schema-3.json").write_text(json.dumps(NEWER_SETTINGS))
+
+
+def test_doctor_goes_back_and_keeps_what_the_newer_one_wrote(
+    profile: Profile, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copies(profile)
+    later_settings(profile)
+    later_database(profile)
+    with pytest.raises(DatabaseTooNew) as refused:
         refuse_newer(profile, SCHEMA.version)
-    assert f"backups/hearth-before-upgrade-{SCHEMA.version}-2026-12-01.db" in with_copy.value.remedy
+    assert "your chats and your settings as they were" in refused.value.remedy
+    assert "hearth doctor --go-back" in refused.value.remedy
+    start(["--profile", str(profile.root), "doctor", "--go-back", "--json"])
+    kept = json.loads(capsys.readouterr().out)["kept"]
+    chats, settings = map(Path, kept)
+    header = read_header(chats)
+    assert header is not None
+    assert header.user_version == SCHEMA.version + 1
+    assert json.loads(settings.read_text()) == NEWER_SETTINGS
+    assert json.loads(profile.settings.read_text()) == OLDER_SETTINGS
+    refuse_newer(profile, SCHEMA.version)
+    assert way_back(profile, SCHEMA.version) is None
+
+
+def test_there_is_no_way_back_for_the_half_of_it(profile: Profile) -> None:
+    later_settings(profile)
+    copies(profile)
+    later_database(profile)
+    way = way_back(profile, SCHEMA.version)
+    assert way is not None
+    assert way.chats is not None
+    assert way.settings is not None
+    way.chats.unlink()
+    assert way_back(profile, SCHEMA.version) is None
+
+
+def test_doctor_has_nothing_to_go_back_to(
+    profile: Profile, capsys: pytest.CaptureFixture[str]
+) -> None:
+    start(["--profile", str(profile.root), "doctor", "--go-back"])
+    assert "There is nothing to go back to." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b'{"schema": "2", "values": {}}'])
