@@ -16,7 +16,7 @@ from app.network.client import Head
 from app.network.policy import host_of
 
 MOST_WAIT_S: Final = 24 * 3600.0
-SETTINGS: Final = "the settings, under Network"
+SETTINGS: Final = "the settings, under Models and downloads"
 _RESET: Final = re.compile(r";\s*t\s*=\s*(\d{1,6})")
 _CODES: Final = {"revisionnotfound": "revision", "entrynotfound": "entry"}
 

@@ -143,11 +143,11 @@ class SettingsPage(QWidget):
         self._section(self.tr("Appearance"), self._options("appearance"))
         self._section(self.tr("Performance"), [*self._options("performance")])
         self._section(self.tr("Found on this computer"), [self.machine], minor=True)
-        models = [*self._places(), *self._options("downloads"), *self._options("library")]
-        models += self._catalogue()
+        models = [*self._places(), *self._options("downloads"), *self._token()]
+        models += [*self._options("library"), *self._catalogue()]
         self._section(self.tr("Models and downloads"), models)
         self._section(self.tr("Privacy"), [*self._privacy(), *self._options("privacy")])
-        self._section(self.tr("Network"), [*self._secrets(), *self._options("network")])
+        self._section(self.tr("Network"), [*self._proxy(), *self._options("network")])
         about = FactRows("")
         about.show_facts(program_facts(self._services.safe_mode))
         if self._services.updates is not None:
@@ -212,13 +212,17 @@ class SettingsPage(QWidget):
         )
         return [self.catalogue]
 
-    def _secrets(self) -> list[QWidget]:
+    def _token(self) -> list[QWidget]:
         services = self._services
         if services.secrets is None or services.endpoint is None:
             return []
         self.token = token_row(services.secrets, services.endpoint, services.hub, self._bridge)
         self.token.settled.connect(self.token_changed)
-        return [self.token, proxy_row(services.secrets, self._bridge)]
+        return [self.token]
+
+    def _proxy(self) -> list[QWidget]:
+        secrets = self._services.secrets
+        return [] if secrets is None else [proxy_row(secrets, self._bridge)]
 
     def _privacy(self) -> list[QWidget]:
         stays = PlainLabel(
