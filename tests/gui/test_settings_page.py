@@ -24,6 +24,7 @@ from app.gui.widgets.plain import ElidedLabel, PlainLabel
 from app.settings import schema
 from app.settings.file import SettingsFile
 from app.settings.option import Option
+from tests.fixtures.shown_windows import shown_windows
 
 Settled = Callable[[Callable[[], bool]], None]
 SHOWN = [option for option in schema.OPTIONS if option.shown]
@@ -59,6 +60,18 @@ def labels(page: SettingsPage) -> list[str]:
         label.whole if isinstance(label, ElidedLabel) else label.text()
         for label in page.findChildren(PlainLabel)
     ]
+
+
+def test_nothing_of_it_is_ever_a_window_of_its_own(
+    qtbot: QtBot, services: GuiServices, bridge: Bridge, notify: Notifier
+) -> None:
+    with shown_windows() as windows:
+        page = SettingsPage(services, bridge, notify)
+        qtbot.addWidget(page)
+        page.show()
+        qtbot.waitExposed(page)
+        page.show_connections()
+    assert windows == ["SettingsPage Settings"]
 
 
 def test_every_shown_option_has_a_row_with_its_words(page: SettingsPage) -> None:

@@ -61,7 +61,8 @@ class Marks(QWidget):
         said = capability_words(capabilities)
         self.setAccessibleDescription(said)
         set_tooltip(self, said)
-        self.setVisible(bool(self.marks))
+        if not self.marks:
+            self.hide()
         theme.current().changed.connect(self._restyled)
 
     def hasHeightForWidth(self) -> bool:

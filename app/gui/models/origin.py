@@ -31,7 +31,8 @@ class Origin(FoldingRow):
             note = f" ({model.licence_note})" if model.licence_note else ""
             words = self.tr("Licence: {licence}").format(licence=model.licence + note)
             licence.setText(one_line(words, 300))
-        licence.setVisible(bool(model.licence))
+        else:
+            licence.hide()
         texts = QVBoxLayout()
         texts.setSpacing(theme.SPACE_4)
         for label in (self.address, self._beside, licence):

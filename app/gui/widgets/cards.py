@@ -37,9 +37,10 @@ class Card(QFrame):
         """One more row."""
         line = QFrame()
         line.setProperty("kind", "line")
+        self._column.addWidget(line)
+        # Only what has a parent may be shown: without one it would be a window of its own.
         line.setVisible(bool(self._lines))
         self._lines[row] = line
-        self._column.addWidget(line)
         self._column.addWidget(row)
 
     def add_layout(self, rows: QLayout) -> None:

@@ -12,16 +12,19 @@ from PySide6.QtWidgets import QAbstractButton, QLineEdit, QScrollArea, QSlider, 
 from pytestqt.plugin import QtBot
 
 from app.gui import theme
+from app.gui.bridge import Bridge
 from app.gui.models.feed import FIRST, PRESSED, STEP
 from app.gui.models.memory_bar import MemoryBar
 from app.gui.models.page import HERE, HUB, SUITED, ModelsPage
 from app.gui.models.subjects import Broken
 from app.gui.notify import Notifier
+from app.gui.services import GuiServices
 from app.gui.widgets.buttons import TextButton
 from app.hardware.profile import MachineProfile
 from app.inference.planning import Planning
 from app.settings.file import SettingsFile
 from app.settings.schema import MODEL_PATH
+from tests.fixtures.shown_windows import shown_windows
 from tests.gui.models.conftest import Settled, saved, without_memory
 
 
@@ -34,6 +37,25 @@ def filled(tiny: str, page: ModelsPage, settled: Settled) -> ModelsPage:
 def opened(page: ModelsPage, widget: QAbstractButton, settled: Settled) -> None:
     widget.click()
     settled(lambda: page.details is not None)
+
+
+def test_nothing_of_it_is_ever_a_window_of_its_own(
+    qtbot: QtBot,
+    services: GuiServices,
+    planning: Planning,
+    bridge: Bridge,
+    notify: Notifier,
+    settled: Settled,
+) -> None:
+    services.planning = lambda: planning
+    with shown_windows() as windows:
+        page = ModelsPage(services, bridge, notify)
+        qtbot.addWidget(page)
+        page.show()
+        settled(lambda: bool(page.listing.cards and page.listing.rows))
+        opened(page, page.listing.cards[0].details, settled)
+    page.hide()
+    assert windows == ["ModelsPage Models"]
 
 
 def test_it_lists_what_is_here_with_the_one_in_use_marked(

@@ -26,7 +26,8 @@ class MakingCard(QFrame):
         self.bar = ShareBar()
         self.open = TextButton(self.tr("Show"), "quiet")
         self.open.setAccessibleName(self.tr("Show the smaller file that is being made"))
-        self.open.setVisible(with_show)
+        if not with_show:
+            self.open.hide()
         self.stop = TextButton(self.tr("Stop"))
         self.stop.setAccessibleName(self.tr("Stop making the smaller file"))
         row = FoldingRow(tight=True)
