@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import datetime as dt
 import gc
 import sys
 from collections.abc import Sequence
@@ -73,7 +74,7 @@ def _goes_back(error: HearthError, profile: Profile) -> bool:
         _refused(error)
         return False
     Output(as_json=False).error(error)
-    error.remedy = way.sentence()
+    error.remedy = way.sentence(_in_words(way.day))
     if not _is_chosen(error, "Go on with the older copy"):
         return False
     try:
@@ -82,6 +83,12 @@ def _goes_back(error: HearthError, profile: Profile) -> bool:
         _refused(failed)
         return False
     return True
+
+
+def _in_words(day: dt.date) -> str:
+    from PySide6.QtCore import QDate, QLocale
+
+    return QLocale().toString(QDate(day.year, day.month, day.day), QLocale.FormatType.LongFormat)
 
 
 def _choose_runtime() -> None:

@@ -47,12 +47,12 @@ class WayBack:
             kept.append(settings_back.go_back(self.profile.settings, self.settings))
         return kept
 
-    def sentence(self) -> str:
-        """What it would mean."""
+    def sentence(self, day: str) -> str:
+        """What it would mean; `day` is ours, in words or numbers."""
         parts = (self.chats and "your chats", self.settings and "your settings")
         what = " and ".join(part for part in parts if part)
         return (
-            f"Start the newer Hearth, or go on with {what} as they were on {self.day.isoformat()}. "
+            f"Start the newer Hearth, or go on with {what} as they were on {day}. "
             "What the newer Hearth wrote is kept."
         )
 
@@ -74,7 +74,7 @@ def refuse_newer(profile: Profile, schema_version: int) -> None:
         return
     way = way_back(profile, schema_version)
     if way is not None:
-        error.remedy = f"{way.sentence()} To do so: hearth doctor --go-back"
+        error.remedy = f"{way.sentence(way.day.isoformat())} To do so: hearth doctor --go-back"
     raise error
 
 
