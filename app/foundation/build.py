@@ -103,11 +103,14 @@ def licences() -> tuple[Part, ...]:
 def damaged() -> tuple[str, ...]:
     """The files of this bundle that are missing or have another size than when it was made; the
     list itself if it is gone. None from a checkout. Looks at every file, in a few milliseconds."""
-    if not is_bundle():
-        return ()
+    return damaged_in(_inside("")) if is_bundle() else ()
+
+
+def damaged_in(inside: Path) -> tuple[str, ...]:
+    """The same of any bundle, by the folder of its inside."""
     try:
-        listed = json.loads(_inside(LIST).read_text("utf-8"))
-        return tuple(name for name, size in listed.items() if _size_of(_inside(name)) != size)
+        listed = json.loads((inside / LIST).read_text("utf-8"))
+        return tuple(name for name, size in listed.items() if _size_of(inside / name) != size)
     except (OSError, ValueError, AttributeError):
         return (LIST,)
 

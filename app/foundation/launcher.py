@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Final
 
 from app import __version__
-from app.foundation.locks import lock
+from app.foundation.locks import hold, lock
 from app.foundation.paths import program_folder
-from app.foundation.versions import Pointer, Versions, number
+from app.foundation.versions import Pointer, Versions, is_version, number
 
 MOST_TRIES: Final = 2
 _MOST_ALIVE: Final = 8
@@ -38,15 +38,23 @@ def launch(words: Sequence[str]) -> int | None:
     """
     global _note, _was_launched
     note = os.environ.pop(NOTE, "")
-    if os.environ.pop(LAUNCHED, ""):
+    if version := os.environ.pop(LAUNCHED, ""):
         _was_launched = True
         _note = Path(note) if note else None
+        _hold_own(version)
         return None
     if not getattr(sys, "frozen", False) or os.environ.pop(STAY, ""):
         return None
     with contextlib.suppress(OSError, RuntimeError):  # nobody's home, a disk that is gone
         return Launcher(Versions(program_folder()), __version__, Path(sys.executable)).start(words)
     return None
+
+
+def _hold_own(version: str) -> None:
+    """Who tidies must not take away what runs: it reads its own files all the time."""
+    with contextlib.suppress(RuntimeError):  # nobody's home
+        if is_version(version):
+            hold(Versions(program_folder()).home(version))  # until this process ends
 
 
 def started_well(version: str = __version__, folder: Path | None = None) -> None:
@@ -104,8 +112,10 @@ class Launcher:
         """The executable that the pointer means; None is this one."""
         if not pointer.version or number(pointer.version) <= number(self._own):
             return None
-        program = self._versions.program(pointer.version, self._program.name)
-        return program if program.is_file() else None
+        name = self._program.name
+        if not self._versions.is_whole(pointer.version, name):
+            return None
+        return self._versions.program(pointer.version, name)
 
     def _note_try(self, version: str) -> tuple[int, Path] | None:
         """A note that this start is a try, held as long as it lives; None after two that died.
@@ -122,8 +132,12 @@ class Launcher:
                 os.close(descriptor)  # a start that is still under way
                 continue
             if os.fstat(descriptor).st_size == 0:
-                os.write(descriptor, version.encode("ascii"))
-                os.fsync(descriptor)
+                try:
+                    os.write(descriptor, version.encode("ascii"))
+                    os.fsync(descriptor)
+                except OSError:
+                    os.close(descriptor)  # or it would pass for a start as long as this one lives
+                    raise
                 os.set_inheritable(descriptor, True)
                 return descriptor, note
             os.close(descriptor)

@@ -28,6 +28,39 @@ def lock(descriptor: int) -> bool:
     return True
 
 
+def hold(folder: Path) -> int | None:
+    """Hold a folder, beside others who do, for as long as the descriptor is open; None where that
+    cannot be. On Windows nothing is needed: a program that runs holds its own files."""
+    if sys.platform == "win32":
+        return None
+    import fcntl
+
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def is_held(folder: Path) -> bool:
+    """Whether somebody holds it by `hold`."""
+    if sys.platform == "win32":
+        return False
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        return False
+    try:
+        return not lock(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 @contextlib.contextmanager
 def alone(path: Path, wait_s: float) -> Iterator[bool]:
     """Nobody else is in here with the same `path`, a file that is made for that and stays.

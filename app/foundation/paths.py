@@ -103,15 +103,20 @@ def open_profile(root: str | Path | None = None) -> Profile:
 
 def program_folder() -> Path:
     """Where newer versions of the program and of its runtime are kept, beside the one that was
-    installed; one for all profiles of this user. Asks nothing but the environment."""
+    installed; one for all profiles of this user. Asks nothing but the environment. Programs in it
+    are started, so it is never one that is named from where one stands. Raises RuntimeError where
+    nobody's home is."""
     if sys.platform == "win32":
-        local = os.environ.get("LOCALAPPDATA")
-        above = Path(local) if local else Path.home() / "AppData" / "Local"
+        named, usual = os.environ.get("LOCALAPPDATA", ""), ("AppData", "Local")
     elif sys.platform == "darwin":
-        above = Path.home() / "Library" / "Application Support"
+        named, usual = "", ("Library", "Application Support")
     else:
-        named = os.environ.get("XDG_DATA_HOME", "").strip()
-        above = Path(named) if named else Path.home() / ".local" / "share"
+        named, usual = os.environ.get("XDG_DATA_HOME", "").strip(), (".local", "share")
+    above = Path(named)
+    if not above.is_absolute():
+        above = Path.home().joinpath(*usual)
+    if not above.is_absolute():
+        raise RuntimeError(f"HOME is no whole path: {os.environ.get('HOME')}")
     return above / "hearth-program"
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from app.foundation.atomic import write_atomically
+from app.foundation.versions import is_ours
 
 CHOSEN: Final = "HEARTH_RUNTIME"
 _MOST_BYTES: Final = 1 << 20
@@ -74,13 +75,7 @@ class Runtimes:
 
     def _is_ours(self) -> bool:
         """Whether nobody else could have put code here."""
-        if os.name != "posix":
-            return True
-        try:
-            stats = [self.folder.stat(), (self.folder / "runtimes").stat()]
-        except OSError:
-            return False
-        return all(stat.st_uid == os.geteuid() and not stat.st_mode & 0o022 for stat in stats)
+        return is_ours(self.folder) and is_ours(self.folder / "runtimes")
 
 
 def is_key(text: str) -> bool:

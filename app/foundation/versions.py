@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from app.foundation.atomic import write_atomically
+from app.foundation.build import LIST, damaged_in
 
 _MOST_BYTES: Final = 64 * 1024
 _VERSION: Final = re.compile(r"\d{1,6}(\.\d{1,6}){0,3}\Z")
@@ -52,6 +53,15 @@ class Versions:
             return self.home(version) / "Hearth.app" / "Contents" / "MacOS" / name
         return self.home(version) / "hearth" / name
 
+    def is_whole(self, version: str, name: str) -> bool:
+        """Whether its program is there, and each file that it has a list of: a virus scanner or
+        a hand may have taken some away since. Looks at every file, in a few milliseconds."""
+        program = self.program(version, name)
+        inside = program.parent / "_internal"
+        if sys.platform == "darwin":
+            inside = program.parent.with_name("Frameworks")
+        return program.is_file() and (not (inside / LIST).is_file() or not damaged_in(inside))
+
     def all(self) -> tuple[str, ...]:
         """What is there, the oldest first."""
         try:
@@ -77,13 +87,23 @@ class Versions:
 
     def is_ours(self) -> bool:
         """Whether nobody else could have put a program here: it would run in our name."""
-        if os.name != "posix":
-            return True
-        try:
-            stats = [self.folder.stat(), self._all.stat()]
-        except OSError:
-            return False
-        return all(stat.st_uid == os.geteuid() and not stat.st_mode & 0o022 for stat in stats)
+        return is_ours(self.folder) and is_ours(self._all)
+
+    def is_shared(self) -> bool:
+        """Whether others could put one here, in folders that are there already."""
+        return any(each.exists() and not is_ours(each) for each in (self.folder, self._all))
+
+
+def is_ours(folder: Path) -> bool:
+    """Whether it is there, and nobody else may write to it, or has made the link that leads to it.
+    On Windows a person's own folders are theirs alone."""
+    if os.name != "posix":
+        return True
+    try:
+        stat, link = folder.stat(), folder.lstat()
+    except OSError:
+        return False
+    return stat.st_uid == link.st_uid == os.geteuid() and not stat.st_mode & 0o022
 
 
 def _pointer_of(said: Any) -> Pointer:

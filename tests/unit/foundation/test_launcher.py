@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from app.foundation.launcher import LAUNCHED, NOTE, STAY
+from app.foundation.locks import is_held
 from app.foundation.versions import Pointer, Versions, number
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -71,6 +72,7 @@ class Installed:
             [self.first, *words],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            cwd=self.home,
             env={**os.environ, "XDG_DATA_HOME": str(self.home), **environment},
         )
 
@@ -185,6 +187,55 @@ def test_what_others_may_write_is_not_run(installed: Installed) -> None:
     assert installed.start() == OLD
     installed.versions.home(NEW).parent.chmod(0o700)
     assert installed.start() == NEW
+
+
+def test_a_folder_that_is_named_from_where_one_stands_is_not_looked_into(
+    installed: Installed,
+) -> None:
+    installed.put(NEW)
+    installed.versions.point(Pointer(NEW))
+    assert installed.start(XDG_DATA_HOME=".") == OLD
+    (installed.home / ".local" / "share").mkdir(parents=True)
+    installed.folder.rename(installed.home / ".local" / "share" / "hearth-program")
+    assert installed.start(XDG_DATA_HOME=".", HOME=str(installed.home)) == NEW
+    assert installed.start(XDG_DATA_HOME="", HOME=".") == OLD
+
+
+def test_a_link_that_another_user_made_is_not_followed(installed: Installed) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can make something another user's")
+    installed.put(NEW)
+    installed.versions.point(Pointer(NEW))
+    real = installed.folder.rename(installed.home / "elsewhere")
+    installed.folder.symlink_to(real)
+    assert installed.start() == NEW
+    os.chown(installed.folder, 4177, 4177, follow_symlinks=False)
+    assert installed.start() == OLD
+
+
+def test_one_that_was_damaged_since_is_not_started(installed: Installed) -> None:
+    inside = installed.put(NEW).parent / "_internal"
+    inside.mkdir()
+    (inside / "library").write_bytes(b"1234")
+    (inside / "files.json").write_text('{"library": 4}')
+    installed.versions.point(Pointer(NEW))
+    assert installed.start() == NEW
+    (inside / "library").write_bytes(b"12")
+    assert installed.start() == OLD
+    (inside / "library").unlink()
+    assert installed.start() == OLD
+
+
+def test_one_that_runs_is_known_to_be_in_use(installed: Installed) -> None:
+    installed.put(NEW, "waits")
+    installed.versions.point(Pointer(NEW))
+    assert not is_held(installed.versions.home(NEW))
+    with installed.begin() as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert is_held(installed.versions.home(NEW))
+        process.communicate()
+    assert not is_held(installed.versions.home(NEW))
 
 
 @pytest.mark.parametrize(
