@@ -89,10 +89,6 @@ class Versions:
         """Whether nobody else could have put a program here: it would run in our name."""
         return is_ours(self.folder) and is_ours(self._all)
 
-    def is_shared(self) -> bool:
-        """Whether others could put one here, in folders that are there already."""
-        return any(each.exists() and not is_ours(each) for each in (self.folder, self._all))
-
 
 def is_ours(folder: Path) -> bool:
     """Whether it is there, and nobody else may write to it, or has made the link that leads to it.

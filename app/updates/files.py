@@ -14,15 +14,24 @@ from pathlib import Path
 from typing import Final
 
 from app.foundation.atomic import sync_folder
-from app.foundation.errors import StorageError, StorageFull, StorageReadOnly, UpdateRefused
+from app.foundation.errors import (
+    NotPossibleHere,
+    StorageError,
+    StorageFull,
+    StorageReadOnly,
+    UpdateRefused,
+)
+from app.foundation.locks import is_held
 from app.foundation.paths import FULL, REFUSED
 from app.foundation.units import bytes_text
+from app.foundation.versions import is_ours
 from app.models.download.claim import Claim
 
 SPARE_BYTES: Final = 200_000_000
 """Left free for chats while a version is unpacked."""
 _HELD_TRIES: Final = 20
 _HELD_PAUSE_S: Final = 0.25
+_GONE: Final = ".gone-"
 
 
 def make_folder(folder: Path) -> None:
@@ -102,6 +111,41 @@ def remove(path: Path) -> None:
     else:
         with contextlib.suppress(OSError):
             path.unlink()
+
+
+def remove_unused(home: Path) -> bool:
+    """Away with the folder of a version, which loses its name first. False where it runs, or where
+    another program holds it; then it stays whole."""
+    gone = home.with_name(f"{_GONE}{home.name}")
+    if home.is_dir():
+        if is_held(home):
+            return False
+        remove(gone)
+        try:
+            home.rename(gone)
+        except OSError:
+            return False
+    remove(gone)
+    return not home.exists()
+
+
+def remove_leftovers(folder: Path) -> None:
+    """What lost its name and could not be removed then."""
+    for gone in folder.glob(f"{_GONE}*"):
+        remove(gone)
+
+
+def check_ours(folder: Path) -> None:
+    """Raises NotPossibleHere where others could put a program there: what is installed in such a
+    folder is never started."""
+    for each in (folder, folder / "versions", folder / "runtimes"):
+        if each.exists() and not is_ours(each):
+            raise NotPossibleHere(
+                "Hearth cannot be updated by itself here.",
+                f"“{each}” belongs to somebody else, or others may write to it; a program in it is "
+                "never started.",
+                "Start Hearth as yourself and without sudo; or move that folder away.",
+            )
 
 
 def storage_error(error: OSError, folder: Path) -> StorageError:

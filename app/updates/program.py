@@ -19,7 +19,14 @@ from app.foundation.errors import NotPossibleHere, UpdateRefused
 from app.foundation.launcher import LAUNCHED, NOTE, STAY
 from app.foundation.versions import Pointer, Versions, is_version, number
 from app.updates.fetching import INCOMING
-from app.updates.files import alone, remove, storage_error
+from app.updates.files import (
+    alone,
+    check_ours,
+    remove,
+    remove_leftovers,
+    remove_unused,
+    storage_error,
+)
 from app.updates.offer import Artefact
 from app.updates.unpack import Tick, unpack
 
@@ -44,6 +51,15 @@ class Program:
                 "It runs from its source, or was installed with Python's tools.",
                 "Update it the way it was installed.",
             )
+        check_ours(self.versions.folder)
+
+    def next(self) -> str:
+        """The newer version that the next start takes, or "". What the launcher would not start, as
+        it was damaged since, does not count: it can be installed again."""
+        version = self.versions.pointer().version
+        if not version or not self._is_newer(version) or not self.versions.is_ours():
+            return ""
+        return version if self.versions.is_whole(version, self._name) else ""
 
     def staged(self) -> str:
         """The version that is ready and waits for Hearth to be quit, or ""."""
@@ -62,11 +78,15 @@ class Program:
         self.check_possible()
         folder = self.versions.folder
         with alone(folder):
-            pointer = self.versions.pointer()
-            if version in (self.own, pointer.version):
+            if version in (self.own, self.next()):
                 raise UpdateRefused(f"Hearth {version} is installed already.", "", "Start it.")
             home = self.versions.home(version)
-            remove(home)
+            if not remove_unused(home):
+                raise UpdateRefused(
+                    f"Hearth {version} is running, or another program holds a file of it.",
+                    "It cannot be installed anew as long as it is in use.",
+                    "Close it, and try again.",
+                )
             unpack(archive, home, artefact.unpacked_bytes, tick)
             try:
                 self._try(version)
@@ -150,9 +170,11 @@ class Program:
             _ran(version, [str(program), *words])
 
     def _tidy(self, kept: set[str]) -> None:
+        """One that still runs stays until the next time."""
         for version in self.versions.all():
             if version not in kept:
-                remove(self.versions.home(version))
+                remove_unused(self.versions.home(version))
+        remove_leftovers(self.versions.home("x").parent)
 
 
 def _ran(version: str, command: list[str]) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from app.foundation.errors import NotPossibleHere, UpdateRefused
 from app.foundation.runtimes import RuntimePointer, Runtimes, key_of
-from app.updates.files import alone, remove, storage_error
+from app.updates.files import alone, check_ours, remove, storage_error
 from app.updates.offer import Artefact, RuntimeOffer
 from app.updates.unpack import Tick, unpack
 
@@ -51,6 +51,7 @@ class RuntimeUpdates:
                 "It runs from its source, with the runtime that was built there.",
                 "Update it the way it was installed.",
             )
+        check_ours(self.runtimes.folder)
 
     def install(self, archive: Path, key: str, artefact: Artefact, tick: Tick) -> None:
         """Unpack, try, and use it from the next start on. Raises as `unpack`, and UpdateRefused."""

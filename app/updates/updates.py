@@ -84,12 +84,11 @@ class Updates:
     def state(self) -> State:
         """Reads a few small files."""
         pointer, own = self._program.versions.pointer(), self._program.own
-        is_later = bool(pointer.version) and number(pointer.version) > number(own)
         staged = self._program.staged()
         return State(
             is_configured=self._source.is_configured,
             version=own,
-            next_version=pointer.version if is_later else "",
+            next_version=self._program.next(),
             staged=staged,
             failed=pointer.failed[-1] if pointer.failed else "",
             can_undo=bool(pointer.version or staged),
@@ -118,8 +117,8 @@ class Updates:
         """Whether there is something in it for this computer that is not here yet."""
         if kind == "runtime":
             return offer.runtime is not None and self._runtime.is_newer(offer.runtime)
-        versions = (self._program.own, self._program.versions.pointer().version or "0")
-        here = max(map(number, (*versions, self._program.staged() or "0")))
+        others = (self._program.next() or "0", self._program.staged() or "0")
+        here = max(map(number, (self._program.own, *others)))
         return offer.artefact is not None and number(offer.version) > here
 
     def install(self, kind: Kind, stop: Cancellation, told: Callable[[Step], None]) -> bool:

@@ -21,8 +21,9 @@ from app.foundation.errors import (
     StorageFull,
     UpdateRefused,
 )
+from app.foundation.locks import hold
 from app.foundation.runtimes import CHOSEN, RuntimePointer, Runtimes, choose
-from app.foundation.versions import Pointer
+from app.foundation.versions import Pointer, Versions
 from app.network.signed import SignedSource
 from app.updates.files import alone
 from app.updates.sources import program_source
@@ -128,6 +129,60 @@ def test_the_one_before_is_kept_and_older_ones_go(place: Place) -> None:
     third.settle()
     names = sorted(path.name for path in (place.folder / "versions").iterdir())
     assert names == [NEWER, "0.4.0"]
+
+
+def test_a_version_that_still_runs_is_not_taken_away(place: Place) -> None:
+    place.publisher.offer()
+    assert place.install()
+    place.updates.settle()
+    held = hold(place.folder / "versions" / NEW)  # as a window does that is open
+    assert held is not None
+    try:
+        for own, version in ((OLD, NEWER), (NEWER, "0.4.0")):
+            place.publisher.offer(version)
+            later = place.made(own, place.folder / "versions" / NEWER / "hearth" / "hearth")
+            assert later.install("program", Cancellation(), place.steps.append)
+            assert later.settle() == version
+        program = place.folder / "versions" / NEW / "hearth" / "hearth"
+        assert program.is_file()
+        Versions(place.folder).point(Pointer())
+        place.publisher.offer()
+        first = place.made()
+        with pytest.raises(UpdateRefused, match=f"Hearth {NEW} is running"):
+            first.install("program", Cancellation(), place.steps.append)
+        assert program.is_file()
+    finally:
+        os.close(held)
+    assert first.install("program", Cancellation(), place.steps.append)
+    first.settle()
+    names = {path.name for path in (place.folder / "versions").iterdir()}
+    assert names == {NEW}
+
+
+def test_a_version_that_is_gone_or_damaged_is_installed_again(place: Place) -> None:
+    place.publisher.offer()
+    assert place.install()
+    place.updates.settle()
+    (place.folder / "versions" / NEW / "hearth" / "hearth").unlink()
+    state = place.updates.state()
+    assert state.next_version == ""
+    assert place.updates.is_newer(place.updates.check(), "program")
+    assert place.install()
+    assert place.updates.settle() == NEW
+    assert place.updates.state().next_version == NEW
+
+
+def test_where_others_may_write_nothing_is_installed(place: Place) -> None:
+    """The launcher would never start it, and nobody would know why."""
+    place.publisher.offer(runtime_files=runtime_of(LATER_KEY))
+    place.folder.mkdir(mode=0o777)
+    place.folder.chmod(0o777)
+    for kind in ("program", "runtime"):
+        refused = place.refused(NotPossibleHere, kind)
+        assert str(place.folder) in refused.detail
+    assert place.updates.state().hindrance
+    place.folder.chmod(0o700)
+    assert place.install()
 
 
 def test_only_the_key_of_this_build_counts(place: Place) -> None:
