@@ -15,7 +15,7 @@ from PySide6.QtGui import QFileOpenEvent, QGuiApplication, QSessionManager
 from PySide6.QtWidgets import QApplication, QWidget
 
 from app.foundation.errors import HearthError
-from app.gui import icons, theme, window_state
+from app.gui import icons, surroundings, theme, window_state
 from app.gui.advice import AdviceBanner
 from app.gui.bridge import Bridge
 from app.gui.closing import Closing
@@ -76,7 +76,9 @@ def application() -> QApplication:
     QGuiApplication.setHighDpiScaleFactorRoundingPolicy(
         Qt.HighDpiScaleFactorRoundingPolicy.PassThrough
     )
+    surroundings.choose_input_method()
     app = Application(sys.argv[:1])
+    surroundings.give_back()
     release_screen()
     app.setApplicationName("hearth")
     app.setApplicationDisplayName("Hearth")

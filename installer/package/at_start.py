@@ -3,6 +3,7 @@ by the environment; whatever Hearth starts (a browser, a file manager) must not 
 """
 
 import os
+import sys
 
 for _name in ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LIBPATH"):
     _before = os.environ.pop(f"{_name}_ORIG", None)
@@ -10,5 +11,9 @@ for _name in ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LIBPATH"):
         os.environ[_name] = _before
     else:
         os.environ.pop(_name, None)
+#: PyInstaller names our plug-ins of Qt right after this, in place of what the person had set. That
+#: is put back by app.gui.surroundings, once Qt has found them.
+_kept = {name: os.environ.get(name) for name in ("QT_PLUGIN_PATH", "QML2_IMPORT_PATH")}
+setattr(sys, "hearth_environment", _kept)  # noqa: B010 - nobody else knows of it
 for _name in [name for name in os.environ if name.startswith("_PYI_")]:
     del os.environ[_name]
