@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -91,6 +91,7 @@ class Runtime:
             self._use_models_folder,
             hold=self._hold_downloads,
             moved=self._model_moved,
+            letting_go=self._letting_go,
         )
         if self._is_window:
             from app.models.library.rechecking import Rechecking
@@ -125,6 +126,11 @@ class Runtime:
         pins = self.planning.pins
         if values := pins.of(old):
             pins.set(new, values)
+
+    def _letting_go(self, paths: Sequence[Path]) -> AbstractContextManager[None]:
+        """Nothing is in memory before somebody has asked for it."""
+        is_built = "inference" in self.__dict__
+        return self.inference.letting_go(paths) if is_built else nullcontext()
 
     @once
     def preflight(self) -> Preflight:

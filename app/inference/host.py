@@ -10,8 +10,8 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Hashable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -144,6 +144,8 @@ class ModelHost:
         self._leases = 0
         self._deaths = 0
         self._loading = False
+        self._coming = ""
+        self._leaving: frozenset[str] = frozenset()
         self._closed = False
 
     def acquire(
@@ -156,6 +158,7 @@ class ModelHost:
         wanted = self._identity(ref)
         with self._turn(cancellation, on_progress):
             engine = self._living_engine()
+            self._expect(wanted.path)
             loaded = self._loaded
             load_ms = 0.0
             if loaded is None or loaded.identity != wanted:
@@ -178,6 +181,28 @@ class ModelHost:
                 engine, self._loaded = self._engine, None
             if engine is not None:
                 engine.unload().result()
+
+    @contextmanager
+    def letting_go(self, paths: Collection[str], cancel: Callable[[], None]) -> Iterator[None]:
+        """Until the end of the block these files (whole paths, without links) are in no memory:
+        they may be moved or deleted, which not every system allows while they are in use.
+
+        `cancel` ends the requests for them that there are; later ones are refused.
+        """
+        names = frozenset(paths)
+        with self._changed:
+            self._leaving |= names
+        try:
+            cancel()
+            with self._changed:
+                is_held = self._loaded is not None and self._loaded.identity.path in names
+                is_held = is_held or self._coming in names
+            if is_held:
+                self._put_away(names)
+            yield
+        finally:
+            with self._changed:
+                self._leaving -= names
 
     def allow(self, ref: ModelRef) -> None:
         """Load this model from now on even where it does not fit: the person was warned."""
@@ -234,6 +259,26 @@ class ModelHost:
             engine, self._engine, self._loaded = self._engine, None, None
             self._changed.notify_all()
         return engine is None or engine.close(deadline_s)
+
+    def _expect(self, path: str) -> None:
+        """This model is wanted now. Raises ModelNotFound for one that is being removed."""
+        with self._changed:
+            if path in self._leaving:
+                raise ModelNotFound(
+                    f"{Path(path).name} is being removed.", "", "Choose another model."
+                )
+            self._coming = path
+
+    def _put_away(self, names: Collection[str]) -> None:
+        with self._turn(Cancellation(), _silent):
+            with self._changed:
+                engine, loaded = self._engine, self._loaded
+                if loaded is None or loaded.identity.path not in names:
+                    return
+                self._loaded = None
+            if engine is not None:
+                with suppress(EngineDead):  # its memory went with it
+                    engine.unload().result()
 
     def _release(self, age: int) -> None:
         """Count a lease back, unless its engine has died since and took all leases along."""

@@ -9,16 +9,18 @@ from __future__ import annotations
 import itertools
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from app.engine.messages import EngineRequest, EngineState, LoadCancelled, LoadedModel
 from app.foundation.cancellation import Cancellation
 from app.foundation.errors import ContextExceeded, HearthError, InvalidInput, RequestFailed
+from app.foundation.paths import person_path
 from app.inference.host import Lease, ModelHost
 from app.inference.placement import Placement
 from app.inference.pool import Pool
@@ -121,6 +123,16 @@ class InferenceService:
         if not when_idle:
             self._cancel_all("unloaded")
         return self._in_pool(lambda: self._host.unload(when_idle=when_idle))
+
+    @contextmanager
+    def letting_go(self, paths: Iterable[Path]) -> Iterator[None]:
+        """Until the end of the block these files are in no memory, so that they can be moved or
+        deleted. Requests for them end as cancelled. Waits for the engine; on any thread that may.
+        """
+        names = frozenset(map(_plain, paths))
+        cancel = partial(_cancel_those, self._active, self._lock, names)
+        with self._host.letting_go(names, cancel):
+            yield
 
     def allow(self, ref: ModelRef) -> None:
         """Load this model from now on even where it does not fit: the person was warned."""
@@ -380,6 +392,26 @@ def _estimate(request: GenerationRequest, lease: Lease) -> int | None:
     """Tokens of what need not be counted to be refused. The built-in model's template leaves out
     what is too long."""
     return None if lease.is_own else plainly_too_long(request.messages, lease.model.n_ctx)
+
+
+def _cancel_those(
+    active: Mapping[str, ActiveRequest], lock: threading.Lock, names: Collection[str]
+) -> None:
+    """End the requests for these files."""
+    with lock:
+        requests = list(active.values())
+    for each in requests:
+        model = each.request.model
+        if not model.is_built_in and _plain(Path(model.name)) in names:
+            each.cancellation.cancel("unloaded")
+
+
+def _plain(path: Path) -> str:
+    """Whole and without links, as far as that can be told: as the host knows files."""
+    try:
+        return str(person_path(str(path)).resolve())
+    except (OSError, ValueError, RuntimeError):
+        return str(path)
 
 
 def _unheard(_fraction: float | None, _sentence: str) -> None:

@@ -114,10 +114,12 @@ def remove_model(words: argparse.Namespace, services: CliServices, output: Outpu
     """To the system's trash, from where it can be had back. Never what others put there."""
     output.status("Looking for models …")
     kept = the_one(words.model, services, doing="removed")
-    services.library().remove(kept.id)
+    was_in_use = services.library().remove(kept.id)
     output.status("")
     output.document({"removed": row_of(kept)})
     output.text(f"{kept.name} is in the trash: {bytes_text(kept.bytes)}, {kept.path}")
+    if was_in_use:
+        output.text("It was the model in use; the Guide, which is built in, answers from now on.")
     return DONE
 
 

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Final, Literal, TypeVar
+from typing import Final, Literal, TypeAlias, TypeVar
 
 from app.foundation.cancellation import Cancellation
-from app.foundation.errors import InvalidInput, ModelNotFound
+from app.foundation.errors import ModelNotFound
 from app.foundation.paths import Profile, person_path
 from app.models.adopt.surroundings import Surroundings, here
 from app.models.library import index, removing, use
@@ -43,6 +43,7 @@ from app.settings.schema import ADOPT, LIBRARY_FOLDERS, MODEL_PATH
 
 FILE: Final = "library.json"
 T = TypeVar("T")
+LettingGo: TypeAlias = Callable[[Sequence[Path]], AbstractContextManager[None]]
 
 
 def named_folders(text: str) -> tuple[Path, ...]:
@@ -64,12 +65,14 @@ class Library:
         *,
         hold: Callable[[str], AbstractContextManager[None]] = lambda why: nullcontext(),
         moved: Callable[[Path, Path], None] = lambda old, new: None,
+        letting_go: LettingGo = lambda paths: nullcontext(),
         surroundings: Surroundings | None = None,
         patience: Patience[Seen | str] | None = None,
     ) -> None:
         """`folder` is where Hearth's own models are; `use_folder` makes another one that, and has
         it on disk when it returns. `hold` keeps downloads from writing there, and is told why;
-        `moved` is told of each model that has a new path. Nothing is read yet.
+        `moved` is told of each model that has a new path; `letting_go` keeps files out of memory
+        while they are removed. Nothing is read yet.
         """
         self._profile = profile
         self._settings = settings
@@ -77,6 +80,7 @@ class Library:
         self._use_folder = use_folder
         self._hold = hold
         self._moved = moved
+        self._letting_go = letting_go
         self._surroundings = surroundings
         self._patience: Patience[Seen | str] = patience or Patience()
         self._asking: Patience[Place] = Patience()
@@ -170,33 +174,32 @@ class Library:
         """
         with self._turn:
             kept = self.get(model_id)
-            if kept.is_ours and kept.state != "gone":
-                raise InvalidInput(
-                    f"{kept.name} is one of Hearth's own models.",
-                    "It would go on taking space where nobody sees it.",
-                    "Remove it instead: that moves it to the trash.",
-                )
+            removing.check_forgettable(kept)
             is_there = kept.state != "gone"
             files = (*kept.files, *kept.also_at)
             self._index.change(lambda memory: index.without(memory, kept, files, hide=is_there))
             self._without(kept)
 
-    def remove(self, model_id: str) -> None:
-        """Move one of Hearth's own models to the trash.
+    def remove(self, model_id: str) -> bool:
+        """Move one of Hearth's own models to the trash; whether it was the one in use.
 
+        It is taken out of memory first, and the built-in model is used in its place.
         Raises InvalidInput for a model of others, StorageError where the trash does not take it.
         """
         with self._copying, self._turn:
             kept = self.get(model_id)
             theirs = self._theirs()
             removing.check_ours(kept, theirs)
-            shared = [
-                path for other in self.shelf().models if other.id != kept.id for path in other.files
-            ]
+            others = (other for other in self.shelf().models if other.id != kept.id)
+            shared = [path for other in others for path in other.files]
             shared += [path for path in kept.files if theirs(path)]
-            gone = removing.remove_files(kept, shared, self._folder())
+            with self._letting_go(kept.files):
+                gone = removing.remove_files(kept, shared, self._folder())
+                if was_in_use := Path(self._settings.get(MODEL_PATH)) in gone:
+                    self._settings.set(MODEL_PATH, BUILT_IN)
             self._index.try_change(lambda memory: index.without(memory, kept, gone, hide=False))
             self.look()
+            return was_in_use
 
     def import_file(
         self,

@@ -42,6 +42,16 @@ def check_ours(kept: Kept, theirs: Callable[[Path], bool]) -> None:
         )
 
 
+def check_forgettable(kept: Kept) -> None:
+    """Raises InvalidInput for one of Hearth's own that is there."""
+    if kept.is_ours and kept.state != "gone":
+        raise InvalidInput(
+            f"{kept.name} is one of Hearth's own models.",
+            "It would go on taking space where nobody sees it.",
+            "Remove it instead: that moves it to the trash.",
+        )
+
+
 def _keeper(kept: Kept) -> str:
     if kept.source in ("folder", "opened"):
         return f"It is one of your files: {kept.path}."

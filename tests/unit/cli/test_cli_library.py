@@ -23,7 +23,7 @@ from app.foundation.paths import open_profile
 from app.models.catalog import load
 from app.models.library import removing
 from app.models.wanted import Part, Wanted
-from app.protocol.model_ref import ModelRef
+from app.protocol.model_ref import BUILT_IN, ModelRef
 from app.settings.schema import MODEL_PATH
 from tests.fixtures.tiny_models import make
 
@@ -184,6 +184,20 @@ def test_only_our_own_are_removed_and_only_one_at_a_time(
     assert (code, found["removed"]["path"]) == (DONE, str(owned))
     assert not owned.exists()
     assert (bin_ / owned.name).exists()
+
+
+def test_removing_the_model_in_use_says_what_answers_from_then_on(
+    runtime: Runtime,
+    services: CliServices,
+    owned: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(removing, "trash", Path.unlink)
+    runtime.settings.set(MODEL_PATH, str(owned))
+    assert cli.run(cli.parse(["models", "remove", QWEN]), services) == DONE
+    assert "the Guide, which is built in, answers" in capsys.readouterr().out
+    assert runtime.settings.get(MODEL_PATH) == BUILT_IN
 
 
 def test_a_word_that_names_several_removes_none(
