@@ -53,7 +53,15 @@ lib=$home/.local/lib
 bin=$home/.local/bin
 share=${XDG_DATA_HOME:-$home/.local/share}
 case "$share" in /*) ;; *) share=$home/.local/share ;; esac
+case "$home$share" in
+    *'
+'*) refuse "The name of your home folder has two lines. No desktop entry can name it: $home" ;;
+esac
 place=$lib/hearth
+aside=$lib/.hearth-old
+# What Hearth itself fetched since, and the file that says which of it is started.
+newer=$share/hearth-program
+pointer=$newer/current.json
 
 [ -f "$here/files.sha256" ] ||
     refuse "This archive was not unpacked whole: files.sha256 is missing. Unpack it again."
@@ -90,14 +98,19 @@ for folder in "$lib" "$bin" "$share"; do
     fi
 done
 
+# A newer one that Hearth fetched has taken the place of the one here.
 is_running() {
+    real_place=$(cd "$place" 2>/dev/null && pwd -P) || real_place=$place
+    real_newer=$(cd "$newer" 2>/dev/null && pwd -P) || real_newer=$newer
     for process in /proc/[0-9]*; do
         case "$(readlink "$process/exe" 2>/dev/null || true)" in
-            "$place"/*) return 0 ;;
+            "$real_place"/* | "$real_newer"/*) return 0 ;;
         esac
     done
     return 1
 }
+# The power failed between the two renames below: what was there goes on being there.
+[ -e "$place" ] || [ ! -d "$aside" ] || mv "$aside" "$place"
 ! is_running || refuse "Hearth is running. Close it, then start this again; nothing was changed."
 
 before=$(cat "$place/version" 2>/dev/null || true)
@@ -114,7 +127,11 @@ if { [ -e "$bin/hearth" ] || [ -L "$bin/hearth" ]; } &&
 fi
 
 fresh=$lib/.hearth-new
-trap 'rm -rf "$fresh"' EXIT
+left() {
+    [ -e "$place" ] || [ ! -d "$aside" ] || mv "$aside" "$place"
+    rm -rf "$fresh"
+}
+trap left EXIT
 trap 'exit 130' INT TERM HUP
 rm -rf "$fresh"
 if ! cp -R "$here/hearth" "$fresh" 2>/dev/null; then
@@ -126,22 +143,20 @@ printf '%s\n' "$version" > "$fresh/version"
 (cd "$here/share" && find . -type f | sed 's|^\./||') > "$fresh/installed-files"
 printf '%s\n' "$share" > "$fresh/installed-in"
 
+rm -rf "$aside"
+[ ! -d "$place" ] || mv "$place" "$aside"
+mv "$fresh" "$place" || refuse "Hearth could not be put in $place; what was there is there still."
 # What only the version before had among desktop files goes.
-if [ -f "$place/installed-files" ]; then
-    old_share=$(cat "$place/installed-in")
+if [ -f "$aside/installed-files" ]; then
+    old_share=$(cat "$aside/installed-in")
     while read -r name; do
         if [ "$old_share" != "$share" ] || [ ! -f "$here/share/$name" ]; then
             rm -f "$old_share/$name"
         fi
-    done < "$place/installed-files"
+    done < "$aside/installed-files"
 fi
-rm -rf "$lib/.hearth-old"
-[ ! -d "$place" ] || mv "$place" "$lib/.hearth-old"
-if ! mv "$fresh" "$place"; then
-    [ ! -d "$lib/.hearth-old" ] || mv "$lib/.hearth-old" "$place"
-    refuse "Hearth could not be put in $place; what was there is there still."
-fi
-rm -rf "$lib/.hearth-old"
+rm -rf "$aside"
+[ $downgrade = no ] || rm -f "$pointer"
 ln -sfn "$place/hearth" "$bin/hearth"
 while read -r name; do
     mkdir -p "$share/$(dirname -- "$name")"
@@ -169,6 +184,11 @@ if [ -n "$before" ] && [ "$before" != "$version" ]; then
     printf 'Hearth %s takes the place of %s. Your chats and settings are as they were.\n' "$version" "$before"
 else
     printf 'Hearth %s is installed. It is among your programs, and in a terminal: hearth\n' "$version"
+fi
+fetched=$(sed -n 's/.*"version": "\([0-9.]*\)".*/\1/p' "$pointer" 2>/dev/null || true)
+if [ -n "$fetched" ] && is_less "$version" "$fetched" && [ -f "$newer/versions/$fetched/hearth/hearth" ]; then
+    printf 'Hearth %s, which Hearth itself fetched, is newer and goes on being started.\n' "$fetched"
+    printf 'To start %s instead: ./install.sh --downgrade\n' "$version"
 fi
 if [ -z "$(find /usr/share/fonts "$share/fonts" "$home/.fonts" -type f 2>/dev/null | head -n 1)" ]; then
     printf 'This system has no letters to write with: install fonts, such as DejaVu or Noto.\n'

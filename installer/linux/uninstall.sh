@@ -14,9 +14,12 @@ bin=$home/.local/bin
 [ -f "$place/installed-files" ] || refuse "No Hearth of install.sh is in $place; nothing was removed."
 share=$(cat "$place/installed-in")
 
+# A newer one that Hearth fetched runs in place of the one here.
+real_place=$(cd "$place" && pwd -P)
+real_newer=$(cd "$share/hearth-program" 2>/dev/null && pwd -P) || real_newer=$share/hearth-program
 for process in /proc/[0-9]*; do
     case "$(readlink "$process/exe" 2>/dev/null || true)" in
-        "$place"/*) refuse "Hearth is running. Close it, then start this again; nothing was removed." ;;
+        "$real_place"/* | "$real_newer"/*) refuse "Hearth is running. Close it, then start this again; nothing was removed." ;;
     esac
 done
 

@@ -286,6 +286,84 @@ def test_a_hearth_that_runs_is_not_replaced(archive: Path, home: Path, start: In
     assert start(home / ".local/lib/hearth/uninstall.sh").returncode == 0
 
 
+def fetched(home: Path, version: str) -> Path:
+    """A newer version as Hearth fetches it by itself, which the next start takes; its program."""
+    folder = home / ".local/share/hearth-program"
+    program = folder / "versions" / version / "hearth" / "hearth"
+    program.parent.mkdir(parents=True)
+    shutil.copy("/bin/sleep", program)
+    told = {"hearth": 1, "version": version, "proven": True, "before": "", "failed": []}
+    (folder / "current.json").write_text(json.dumps(told) + "\n")
+    return program
+
+
+def test_a_fetched_version_that_runs_is_not_removed(
+    archive: Path, home: Path, tmp_path: Path, start: Install
+) -> None:
+    """It has taken the place of the program that was installed, also where a link leads there."""
+    (tmp_path / "elsewhere").mkdir()
+    (home / ".local").symlink_to(tmp_path / "elsewhere")
+    assert start(archive / "install.sh").returncode == 0
+    for program in (fetched(home, "2.0.0"), home / ".local/lib/hearth/_internal/sleep"):
+        if not program.exists():
+            shutil.copy("/bin/sleep", program)
+        with subprocess.Popen([str(program), "60"]) as running:
+            done = start(home / ".local/lib/hearth/uninstall.sh")
+            running.kill()
+        assert done.returncode == 3, program
+        assert "Hearth is running" in done.stderr
+        assert program.exists()
+    assert start(home / ".local/lib/hearth/uninstall.sh").returncode == 0
+    assert names(home) == set()
+
+
+def test_going_back_also_leaves_what_hearth_had_fetched(
+    archive: Path, home: Path, start: Install
+) -> None:
+    fetched(home, "2.0.0")
+    pointer = home / ".local/share/hearth-program/current.json"
+    done = start(archive / "install.sh")
+    assert done.returncode == 0
+    assert "Hearth 2.0.0" in done.stdout, "what is started next is said"
+    assert pointer.exists()
+    done = start(archive / "install.sh", "--downgrade")
+    assert done.returncode == 0
+    assert "2.0.0" not in done.stdout
+    assert not pointer.exists()
+
+
+def test_what_was_there_is_put_back_when_it_is_broken_off(
+    archive: Path, home: Path, tmp_path: Path, start: Install
+) -> None:
+    assert start(archive / "install.sh").returncode == 0
+    before = names(home)
+    other = tmp_path / "bin"
+    other.mkdir()
+    broken = other / "mv"
+    # The second of the two renames that exchange the old one for the new never happens.
+    broken.write_text(
+        '#!/bin/sh\ncase "$1" in */.hearth-new) kill -TERM $PPID; exit 1;; esac\n'
+        'exec /bin/mv "$@"\n'
+    )
+    broken.chmod(0o755)
+    assert start(archive / "install.sh", PATH=f"{other}:/usr/bin:/bin").returncode != 0
+    assert names(home) == before
+    # And so it is after the power failed at that moment.
+    (home / ".local/lib/hearth").rename(home / ".local/lib/.hearth-old")
+    wrong = tool(other, "cp", "nothing is copied")
+    (other / "cp").write_text("#!/bin/sh\nexit 1\n")
+    assert start(archive / "install.sh", **wrong).returncode == 3
+    assert names(home) == before
+
+
+def test_a_home_that_no_desktop_entry_can_name_is_refused(
+    archive: Path, tmp_path: Path, start: Install
+) -> None:
+    odd = tmp_path / "two\nlines"
+    odd.mkdir()
+    refused(start(archive / "install.sh", HOME=str(odd)), odd, "line")
+
+
 def test_links_and_rights_are_kept(tmp_path: Path) -> None:
     tree = Tree()
     tree.add_folder("a", made_up(tmp_path / "hearth"))
