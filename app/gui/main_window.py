@@ -5,6 +5,7 @@ GUI thread. Holds no logic of a page and does no service's work.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -150,6 +151,7 @@ class MainWindow(QWidget):
             page.use_asked.connect(self.open_model)
             page.file_asked.connect(self.ask_for_model)
             page.settings_asked.connect(self.show_settings)
+            page.removed.connect(partial(_use_another, self.chat_page))
             self.pages.addWidget(page)
             self.models_page = page
         self.pages.setCurrentWidget(self.models_page)
@@ -298,6 +300,18 @@ def _take_file(window: MainWindow, path: str) -> None:
         page.take_file(path)
     else:
         window.open_model(path)
+
+
+def _use_another(chat: ChatPage, files: list[str], was_in_use: bool) -> None:
+    """A model was removed: a chat that used it has another one opened."""
+    options = chat.exchange.options
+    was_own = options.model in files
+    if was_own:
+        chat.exchange.set_options(replace(options, model=None))
+        chat.model_button.follow(None)
+    chat.model_button.read_recent()
+    if was_own or was_in_use:
+        chat.model_button.open()
 
 
 def _stack(content: QWidget, above: QWidget, page: QWidget) -> None:

@@ -71,7 +71,7 @@ class ModelButton(TextButton):
         self._look.timeout.connect(self._looked)
         self._look.start()
         self._names_path = services.profile.state / NAMES_FILE
-        bridge.watch(aside(partial(read_recent, self._recent_path)), self._take_recent)
+        self.read_recent()
         bridge.watch(aside(partial(read_names, self._names_path)), self._take_names)
         self.refresh()
 
@@ -112,6 +112,10 @@ class ModelButton(TextButton):
         self._progress = loading_words(None, "")
         self.refresh()
         self.model_changed.emit()
+
+    def read_recent(self) -> None:
+        """Offer what was opened lately and is still there."""
+        self._bridge.watch(aside(partial(read_recent, self._recent_path)), self._take_recent)
 
     @property
     def is_forced(self) -> bool:

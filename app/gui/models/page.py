@@ -35,12 +35,13 @@ SUITED, HERE, HUB = range(3)
 
 class ModelsPage(QWidget):
     """`left` asks for the chat, `use_asked(choice)` for a model, `file_asked` for a file,
-    `settings_asked` for the settings."""
+    `settings_asked` for the settings; `removed(files, was_in_use)` follows a removal."""
 
     left = Signal()
     use_asked = Signal(str)
     file_asked = Signal()
     settings_asked = Signal()
+    removed = Signal(list, bool)
 
     def __init__(
         self,
@@ -158,6 +159,7 @@ class ModelsPage(QWidget):
         self.library.chat_asked.connect(self.use_asked)
         self.library.file_asked.connect(self.file_asked)
         self.library.stocked.connect(self._stocked)
+        self.library.removed.connect(self.removed)
         self.hub.details_asked.connect(self.openings.open_outlook)
         self.hub.chat_asked.connect(self.use_asked)
         self.hub.repo_asked.connect(self.openings.open_repository)

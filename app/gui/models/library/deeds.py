@@ -27,9 +27,10 @@ from app.gui.safe_text import one_line
 
 class Deed(QObject):
     """One piece of work on one row; belongs to the row and goes with it. `ended` says whether
-    the list has to be looked at anew."""
+    the list has to be looked at anew, `removed(files, was_in_use)` what is in the trash."""
 
     ended = Signal(bool)
+    removed = Signal(list, bool)
 
     def __init__(self, row: KeptRow, stocking: Stocking, bridge: Bridge, notify: Notifier) -> None:
         super().__init__(row)
@@ -39,7 +40,7 @@ class Deed(QObject):
         self._notify = notify
         self._cancellation = Cancellation()
         self._fractions = bridge.mailbox(self._told)
-        self._said = ""
+        self._after: Callable[[bool], None] | None = None
         self.is_running = False
 
     def begin(self, what: str) -> None:
@@ -102,8 +103,14 @@ class Deed(QObject):
             "It moves to the trash. Emptying the trash frees {size}; until then you can bring it "
             "back from there."
         ).format(size=bytes_text(kept.bytes))
+        before = {
+            "open": self.tr("It is closed first, and the Guide answers from then on."),
+            "answering": self.tr(
+                "It is writing an answer, which is stopped; the Guide answers from then on."
+            ),
+        }.get(self._stocking.how_used(kept), "")
         self._row.strip.ask(
-            words,
+            f"{before} {words}".strip(),
             (self.tr("Move to the trash"), self._remove),
             (self.tr("Keep it"), self._keep),
         )
@@ -113,11 +120,18 @@ class Deed(QObject):
         self._row.strip.hide()
 
     def _remove(self) -> None:
-        said = self.tr("{name} is in the trash.").format(name=one_line(self._row.item.name, 60))
-        self._short(self.tr("Moving it to the trash…"), _removed, said)
+        self._short(self.tr("Moving it to the trash…"), _removed, self._is_removed)
+
+    def _is_removed(self, was_in_use: bool) -> None:
+        kept = self._row.item.kept
+        assert kept is not None
+        detail = self.tr("The Guide answers from now on.") if was_in_use else ""
+        name = one_line(self._row.item.name, 60)
+        self._notify.tell(self.tr("{name} is in the trash.").format(name=name), detail)
+        self.removed.emit([str(path) for path in kept.files], was_in_use)
 
     def _forget(self) -> None:
-        self._short(self.tr("Taking it out of the list…"), _forgotten, "")
+        self._short(self.tr("Taking it out of the list…"), _forgotten, None)
 
     def _hold_focus(self) -> None:
         """The buttons go; who came by keyboard stays at this row."""
@@ -125,19 +139,24 @@ class Deed(QObject):
         if focused is not None and self._row.strip.isAncestorOf(focused):
             self._row.tile.setFocus(Qt.FocusReason.OtherFocusReason)
 
-    def _short(self, words: str, work: Callable[[Stocking, str], None], said: str) -> None:
+    def _short(
+        self,
+        words: str,
+        work: Callable[[Stocking, str], bool],
+        after: Callable[[bool], None] | None,
+    ) -> None:
         self.is_running = True
-        self._said = said
+        self._after = after
         self._hold_focus()
         self._row.strip.follow(words, None)
         done = aside(partial(work, self._stocking, self._id))
         self._bridge.watch(done, self._done, self._not_done)
 
-    def _done(self, _: object) -> None:
+    def _done(self, result: bool) -> None:
         self.is_running = False
         self._row.strip.hide()
-        if self._said:
-            self._notify.tell(self._said)
+        if self._after is not None:
+            self._after(result)
         self.ended.emit(True)
 
     def _not_done(self, error: BaseException) -> None:
@@ -175,16 +194,17 @@ def _verified(
         librarian.verify(model_id, cancellation, report)
 
 
-def _removed(stocking: Stocking, model_id: str) -> None:
+def _removed(stocking: Stocking, model_id: str) -> bool:
+    """Whether it was the model in use."""
     librarian = stocking.librarian
-    if librarian is not None:
-        librarian.remove(model_id)
+    return librarian is not None and librarian.remove(model_id)
 
 
-def _forgotten(stocking: Stocking, model_id: str) -> None:
+def _forgotten(stocking: Stocking, model_id: str) -> bool:
     librarian = stocking.librarian
     if librarian is not None:
         librarian.forget(model_id)
+    return False
 
 
 def _sentence(error: HearthError) -> str:

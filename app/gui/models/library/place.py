@@ -37,13 +37,14 @@ _FILTERED = 6
 
 class LibraryPlace(QWidget):
     """`details_asked(choice, name)`, `smaller_asked(choice, name)`, `chat_asked(choice)`,
-    `file_asked()`; `stocked(stock)` follows every look."""
+    `file_asked()`; `stocked(stock)` follows every look, `removed(files, was_in_use)` a removal."""
 
     details_asked = Signal(str, str)
     smaller_asked = Signal(str, str)
     chat_asked = Signal(str)
     file_asked = Signal()
     stocked = Signal(object)
+    removed = Signal(list, bool)
 
     def __init__(
         self,
@@ -183,6 +184,7 @@ class LibraryPlace(QWidget):
         row.smaller_asked.connect(partial(self.smaller_asked.emit, item.choice, item.name))
         deed = Deed(row, self._stocking, self._bridge, self._notify)
         deed.ended.connect(self._deed_ended)
+        deed.removed.connect(self.removed)
         row.asked.connect(deed.begin)
         if item.choice in self._known and item.is_usable:
             row.show_outlook(self._known[item.choice])

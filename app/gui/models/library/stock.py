@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from app.foundation.cancellation import Cancellation
 from app.gui.model_names import RECENT_FILE, display_name, read_recent
@@ -32,7 +32,7 @@ class Librarian(Protocol):
 
     def forget(self, model_id: str) -> Any: ...
 
-    def remove(self, model_id: str) -> Any: ...
+    def remove(self, model_id: str) -> bool: ...
 
     def import_file(
         self,
@@ -100,6 +100,15 @@ class Stocking:
     def librarian(self) -> Librarian | None:
         build = self._services.library
         return build() if build is not None else None
+
+    def how_used(self, kept: Kept) -> Literal["", "open", "answering"]:
+        """Whether it is in memory now, and at work. At once, on any thread."""
+        now = self._services.inference.snapshot()
+        names = {str(path) for path in (*kept.files, *kept.also_at)}
+        is_open = now.model is not None and now.model.path in names
+        if not is_open and (now.ref is None or now.ref.name not in names):
+            return ""
+        return "answering" if now.active else "open"
 
     def look(self) -> Stock:
         """Everything that is here."""
