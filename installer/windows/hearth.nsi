@@ -31,6 +31,10 @@ CRCCheck force
 
 !define NAME "Hearth"
 !define PROGRAM "hearth.exe"
+; In terminals, and as helper of the other; it holds the same libraries.
+!define HELPER "hearth-cli.exe"
+; Newer versions that Hearth itself has fetched for a person, and which of them is started.
+!define FETCHED "$LOCALAPPDATA\hearth-program"
 !define TYPE "Hearth.gguf"
 !define UNINSTALL "Software\Microsoft\Windows\CurrentVersion\Uninstall\Hearth"
 !define CAPABILITIES "Software\Hearth\Capabilities"
@@ -59,6 +63,8 @@ Var Associate    ; 1 to offer Hearth for .gguf files
 Var Older        ; folder of the version that is here, or empty
 Var OlderVersion
 Var Radio
+Var GoesBack     ; 1 if a person wants an older one in place of a newer
+Var IsEveryones  ; in the uninstaller: 1 if this one is everyone's
 Var IsUpgrade    ; in the uninstaller: the next version comes at once
 
 !include "common.nsh"
@@ -169,6 +175,7 @@ place all the same?" IDNO`
         SetErrorLevel 4
         Quit
       ${EndIf}
+      StrCpy $GoesBack 1
     ${EndIf}
   ${EndIf}
 FunctionEnd
@@ -229,11 +236,25 @@ Function OpenAsThePerson
   Exec '"$WINDIR\explorer.exe" "$INSTDIR\${PROGRAM}"'
 FunctionEnd
 
+; Back to an older version: one that Hearth has fetched, newer still, would be started in its place.
+Function LeaveFetched
+  ${GetParameters} $R0
+  ClearErrors
+  ${GetOptions} $R0 "/Downgrade" $R1
+  ${IfNot} ${Errors}
+  ${OrIf} $GoesBack == 1
+    ${If} $Everyone == 0
+      Delete "${FETCHED}\current.json"
+    ${EndIf}
+  ${EndIf}
+FunctionEnd
+
 Section "Hearth"
   SectionIn RO
   Call CheckFolder
   ${If} $Older != ""
     ${WaitUntilFree} "$Older\${PROGRAM}"
+    ${WaitUntilFree} "$Older\${HELPER}"
     ; The older one takes along what only it has. Its own uninstaller knows its files.
     ${If} ${FileExists} "$Older\uninstall.exe"
       DetailPrint "Taking out Hearth $OlderVersion"
@@ -249,6 +270,7 @@ Section "Hearth"
     ${EndIf}
   ${EndIf}
   ${WaitUntilFree} "$INSTDIR\${PROGRAM}"
+  ${WaitUntilFree} "$INSTDIR\${HELPER}"
   ; First what takes it out again: an install that is broken off can be removed.
   SetOutPath "$INSTDIR"
   SetOverwrite on
@@ -258,6 +280,7 @@ Section "Hearth"
   SetOutPath "$INSTDIR"
   File "/oname=model.ico" "${DOCUMENT_ICON}"
   CreateShortcut "$SMPROGRAMS\Hearth.lnk" "$INSTDIR\${PROGRAM}"
+  Call LeaveFetched
   ${If} $Associate == 1
     Call AssociateFiles
   ${Else}
@@ -309,9 +332,11 @@ Function un.onInit
     StrCpy $IsUpgrade 1
   ${EndIf}
   ; Which of the two this one is, by where it stands.
+  StrCpy $IsEveryones 0
   SetShellVarContext current
   ReadRegStr $R1 HKLM "${UNINSTALL}" "InstallLocation"
   ${If} $R1 == "$INSTDIR"
+    StrCpy $IsEveryones 1
     SetShellVarContext all
     UserInfo::GetAccountType
     Pop $R2
@@ -328,6 +353,7 @@ FunctionEnd
 ; Only what was installed goes, file by file. Chats, settings and models are elsewhere and stay.
 Section "Uninstall"
   ${WaitUntilFree} "$INSTDIR\${PROGRAM}"
+  ${WaitUntilFree} "$INSTDIR\${HELPER}"
   !insertmacro UninstallFiles
   Delete "$INSTDIR\model.ico"
   ${If} $IsUpgrade == 0
@@ -343,7 +369,23 @@ Function un.Forget
   ${ForgetFiles}
   DeleteRegKey SHCTX "${APP_PATHS}"
   DeleteRegKey SHCTX "${UNINSTALL}"
-  ; Newer versions that this one has fetched for this person: programs, nothing of the person's.
-  SetShellVarContext current
-  RMDir /r "$LOCALAPPDATA\hearth-program"
+  ${If} $IsEveryones == 0
+    Call un.RemoveFetched
+  ${EndIf}
+FunctionEnd
+
+; Newer versions that this one has fetched: programs, nothing of the person's. Never as administrator
+; for everyone: a person may write there, and a link could lead the removal to anything. For the same
+; reason a link goes alone, and not what it leads to.
+Function un.RemoveFetched
+  System::Call 'kernel32::GetFileAttributes(t "${FETCHED}") i .R1'
+  ${If} $R1 == -1
+    Return
+  ${EndIf}
+  IntOp $R1 $R1 & 0x400
+  ${If} $R1 = 0
+    RMDir /r "${FETCHED}"
+  ${Else}
+    RMDir "${FETCHED}"
+  ${EndIf}
 FunctionEnd

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -125,6 +126,20 @@ class Wine:
     def start(self, program: Path, *words: str) -> int:
         return self._run("wine", str(program), *words).returncode
 
+    @contextmanager
+    def running(self, program: Path) -> Iterator[None]:
+        """A program that waits, until the block ends."""
+        line = ["wine", str(program), "/k"]
+        pipe = subprocess.PIPE
+        with subprocess.Popen(line, env=self._environment, stdin=pipe, stdout=pipe) as process:
+            assert process.stdout is not None
+            assert process.stdin is not None
+            process.stdout.read(1)  # its prompt: it is there
+            yield
+            process.stdin.write(b"exit\r\n")
+            process.stdin.close()
+            process.stdout.read()
+
     def uninstall(self, folder: Path) -> int:
         """With `_?=` the uninstaller is its own process, and can be waited for; it then stays."""
         inside = folder.relative_to(self.drive).as_posix().replace("/", "\\")
@@ -207,8 +222,13 @@ def test_installed_upgraded_and_removed_with_nothing_left_but_the_profile(
 
     assert wine.start(setups.older, "/S") == 4, "1.10 is newer than 1.9"
     assert wine.value(rf"HKCU\{UNINSTALL}", "DisplayVersion") == "1.10.0"
+    pointer = wine.local / "hearth-program" / "current.json"
+    pointer.write_text("{}")
+    assert wine.start(setups.newer, "/S") == 0
+    assert pointer.exists()
     assert wine.start(setups.older, "/S", "/Downgrade") == 0
     assert wine.value(rf"HKCU\{UNINSTALL}", "DisplayVersion") == "1.9.0"
+    assert not pointer.exists(), "or the version that was fetched would be started, not this one"
 
     assert wine.uninstall(wine.own) == 0
     assert not wine.own.exists() or not any(wine.own.iterdir())
@@ -234,6 +254,37 @@ def test_what_others_do_with_model_files_stays_theirs(wine: Wine, setups: Setups
     assert installed(wine.own) == {other.name}, "a file that is not ours is not removed"
     wine.remove(rf"{CLASSES}\.gguf")
     other.unlink()
+
+
+def test_a_helper_that_still_runs_is_waited_for(wine: Wine, icons: Path, tmp_path: Path) -> None:
+    """It holds the same libraries; a mixture of two versions would be left."""
+    made = []
+    for version in ("1.0.0", "1.1.0"):
+        files = bundle(tmp_path / version)
+        shutil.copy(wine.drive / "windows" / "system32" / "cmd.exe", files / "hearth-cli.exe")
+        out = tmp_path / f"Hearth-{version}.exe"
+        made.append(nsis.compiled(Wanted(files, icons, version, "x86_64", out, target=WINDOWS_64)))
+    assert wine.start(made[0], "/S", "/CurrentUser") == 0
+    with wine.running(wine.own / "hearth-cli.exe"):
+        assert wine.start(made[1], "/S") == 5
+        assert installed(wine.own) == OURS, "nothing of the older one was taken away"
+        assert wine.value(rf"HKCU\{UNINSTALL}", "DisplayVersion") == "1.0.0"
+        assert wine.uninstall(wine.own) == 5
+    assert wine.start(made[1], "/S") == 0
+    assert wine.uninstall(wine.own) == 0
+
+
+def test_for_everyone_nothing_is_removed_where_a_person_may_write(
+    wine: Wine, setups: Setups
+) -> None:
+    """There a link could lead an administrator's uninstaller anywhere."""
+    fetched = wine.local / "hearth-program" / "versions" / "2.0.0" / "hearth.exe"
+    fetched.parent.mkdir(parents=True)
+    fetched.write_text("newer")
+    assert wine.start(setups.newer, "/S", "/AllUsers") == 0
+    assert wine.uninstall(wine.drive / "Program Files" / "Hearth") == 0
+    assert fetched.exists()
+    shutil.rmtree(wine.local / "hearth-program")
 
 
 def test_for_everyone_it_goes_where_programs_are(wine: Wine, setups: Setups) -> None:
