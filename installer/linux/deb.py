@@ -26,7 +26,7 @@ from installer.runtime.workshop import Workshop
 
 NAME = "hearth"
 PROGRAM = "usr/lib/hearth"
-ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+ARCHITECTURES = {"x86_64": "amd64", "arm64": "arm64"}
 #: Who answers for the package: a setting of the build. No domain is made up.
 MAINTAINER = "HEARTH_MAINTAINER"
 _NOBODY = "Hearth <hearth@hearth.invalid>"

@@ -29,9 +29,11 @@ case "${1-}" in
 esac
 
 [ "$(uname -s)" = Linux ] || refuse "This Hearth is for Linux; this system is $(uname -s)."
-[ "$(uname -m)" = "$machine" ] ||
-    refuse "This Hearth is for $machine computers, and this one is $(uname -m)." \
-        "Fetch the archive that has $(uname -m) in its name."
+this=$(uname -m)
+[ "$this" != aarch64 ] || this=arm64
+[ "$this" = "$machine" ] ||
+    refuse "This Hearth is for $machine computers, and this one is $this." \
+        "Fetch the archive that has $this in its name."
 glibc=$(getconf GNU_LIBC_VERSION 2>/dev/null | awk '{ print $2 }')
 [ -n "$glibc" ] ||
     refuse "This system has no glibc, which Hearth needs (systems with musl, such as Alpine, have none)."

@@ -27,7 +27,7 @@ from installer.package.command import Made
 from installer.runtime.workshop import Workshop
 
 LATEST: Final = "latest.json"
-_NAME: Final = re.compile(r"hearth-(?P<version>[\d.]+)-(?P<platform>\w+-\w+)\.tar\.(xz|gz)\Z")
+_NAME: Final = re.compile(r"hearth-update-(?P<version>[\d.]+)-(?P<platform>\w+-\w+)\.tar\.(xz|gz)\Z")
 
 
 def make(workshop: Workshop, bundle: Path, into: Path) -> list[Made]:
@@ -43,7 +43,8 @@ def archive(bundle: Path, into: Path, *, is_quick: bool = False) -> Path:
     tree = Tree()
     tree.add_folder("hearth", bundle)
     facts = facts_of(bundle)
-    name = f"hearth-{facts.version}-{platform_name()}"
+    # Not as the archive that people install by hand: that one is laid out otherwise.
+    name = f"hearth-update-{facts.version}-{platform_name()}"
     path = into / f"{name}.tar.{'gz' if is_quick else 'xz'}"
     part = path.with_suffix(".part")
     if is_quick:

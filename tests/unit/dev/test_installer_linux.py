@@ -18,7 +18,8 @@ from installer.linux import copyright as copyrights
 from installer.linux import deb, tar
 from installer.linux.archive import Tree, write_tar_xz
 from installer.linux.parts import Facts, facts_of
-from installer.package import desktop
+from installer.package import desktop, updates
+from installer.runtime import recipe
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux packages")
 BUILT_AT = 1_790_000_000
@@ -41,14 +42,15 @@ QT = {"name": "Qt", "version": "6.1", "licence": "LGPL-3.0-only"}
 Install = Callable[..., subprocess.CompletedProcess[str]]
 
 
-def made_up(folder: Path, version: str = "1.2.0") -> Path:
+def made_up(folder: Path, version: str = "1.2.0", machine: str = "") -> Path:
     """A bundle with the least that one has."""
     inside = folder / "_internal"
     (inside / "licences").mkdir(parents=True)
     program = folder / "hearth"
     program.write_text(PROGRAM)
     program.chmod(0o755)
-    told = {"version": version, "machine": os.uname().machine, "built_at": "2026-09-21T14:13:20Z"}
+    machine = machine or recipe.this_system()[1]
+    told = {"version": version, "machine": machine, "built_at": "2026-09-21T14:13:20Z"}
     (inside / "build.json").write_text(json.dumps(told))
     (inside / "a library.so").write_bytes(b"\0")
     (inside / "link.so").symlink_to("a library.so")
@@ -100,6 +102,32 @@ def test_dpkg_reads_it(tmp_path: Path, share: Path, preset: int | None) -> None:
     subprocess.run(["dpkg-deb", "--control", str(path), str(about)], check=True)
     assert sorted(each.name for each in about.iterdir()) == ["control", "md5sums"]
     subprocess.run(["md5sum", "--check", "--quiet", str(about / "md5sums")], cwd=into, check=True)
+
+
+@pytest.mark.skipif(not shutil.which("dpkg-deb"), reason="dpkg is missing")
+@pytest.mark.parametrize(("machine", "called"), [("x86_64", "amd64"), ("arm64", "arm64")])
+def test_there_is_one_for_each_processor_that_runtimes_are_built_for(
+    tmp_path: Path, share: Path, machine: str, called: str
+) -> None:
+    path = deb.package(made_up(tmp_path / "hearth", machine=machine), share, tmp_path, "", None)
+    assert path.name == f"hearth_1.2.0_{called}.deb"
+
+
+@pytest.mark.parametrize("wanted", ["x86_64", "arm64"])
+def test_the_script_knows_each_processor_by_what_linux_calls_it(
+    tmp_path: Path, share: Path, home: Path, start: Install, wanted: str
+) -> None:
+    archive = unpacked(made_up(tmp_path / "b", machine=wanted), share, tmp_path / "downloads")
+    other = tmp_path / "bin"
+    other.mkdir()
+    for called in ("x86_64", "aarch64"):
+        tool = other / "uname"
+        tool.write_text(f"#!/bin/sh\n[ $1 = -s ] && echo Linux || echo {called}\n")
+        tool.chmod(0o755)
+        done = start(archive / "install.sh", PATH=f"{other}:/usr/bin:/bin")
+        fits = (wanted == "arm64") == (called == "aarch64")
+        assert (done.returncode == 0) == fits, done.stderr
+        assert ("Fetch the archive" in done.stderr) != fits
 
 
 def test_the_changelog_is_that_of_the_version() -> None:
@@ -207,6 +235,23 @@ def test_installed_upgraded_and_removed(
     assert names(home) == {".local/share/hearth/hearth.db"}
     assert not (home / ".local/share/mime").exists()
     assert start(archive / "uninstall.sh").returncode == 3
+
+
+def test_what_newer_versions_are_fetched_as_is_another_file(tmp_path: Path, share: Path) -> None:
+    """It is laid out otherwise; both are made in one folder."""
+    bundle = made_up(tmp_path / "hearth")
+    made = tar.package(bundle, share, tmp_path, preset=0)
+    fetched = updates.archive(bundle, tmp_path)
+    assert made != fetched
+    assert (
+        json.loads(updates.latest(tmp_path, 1, "", "2026-09-21"))["artefacts"][
+            updates.platform_name()
+        ]["file"]
+        == fetched.name
+    )
+    fetched.unlink()
+    with pytest.raises(ValueError, match="Archives of one version"):
+        updates.latest(tmp_path, 1, "", "2026-09-21")
 
 
 def test_twice_is_as_once(archive: Path, home: Path, start: Install) -> None:
