@@ -27,7 +27,9 @@ from installer.package.command import Made
 from installer.runtime.workshop import Workshop
 
 LATEST: Final = "latest.json"
-_NAME: Final = re.compile(r"hearth-update-(?P<version>[\d.]+)-(?P<platform>\w+-\w+)\.tar\.(xz|gz)\Z")
+_NAME: Final = re.compile(
+    r"hearth-update-(?P<version>[\d.]+)-(?P<platform>\w+-\w+)\.tar\.(xz|gz)\Z"
+)
 
 
 def make(workshop: Workshop, bundle: Path, into: Path) -> list[Made]:
