@@ -134,6 +134,8 @@ def _updates(runtime: Runtime) -> Check:
         words.append(f"runtime {state.runtime[:12]}, installed later than Hearth")
     if state.failed:
         words.append(f"{state.failed} did not start twice and is not used")
+    if state.damaged:
+        words.append(f"{state.damaged} was damaged since it was installed and is not used")
     if state.is_configured and runtime.settings.get(UPDATES_DAILY):
         words.append("asked for once a day")
     return Check("Updates", True, "; ".join(words) or "asked for only when you ask")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from app import __version__
 from app.foundation.build import build
+from app.foundation.launcher import first_version
 from app.foundation.paths import program_folder
 from app.foundation.runtimes import own_runtime
 
@@ -37,7 +38,7 @@ def updates(
     return Updates(
         Source(folder, client, source or program_source()),
         Fetching(folder, client, most_bytes_per_s),
-        Program(folder, __version__, executable),
+        Program(folder, __version__, executable, first_version()),
         RuntimeUpdates(folder, own_runtime(), _bindings(), check_runtime),
     )
 

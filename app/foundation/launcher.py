@@ -16,18 +16,21 @@ from typing import Final
 
 from app import __version__
 from app.foundation.locks import hold, lock
+from app.foundation.own_environment import without_our_own
 from app.foundation.paths import program_folder
 from app.foundation.versions import Pointer, Versions, is_version, number
 
 MOST_TRIES: Final = 2
 _MOST_ALIVE: Final = 8
-#: Said by the launcher to the version that it starts: which, and the note of this try.
+#: Said by the launcher to the version that it starts: which, by which, and the note of this try.
 LAUNCHED: Final = "HEARTH_LAUNCHED"
+FIRST: Final = "HEARTH_FIRST"
 NOTE: Final = "HEARTH_TRY"
 #: Set by a person, the very program that was called is started, whatever was installed later.
 STAY: Final = "HEARTH_THIS_VERSION"
 
 _note: Path | None = None
+_first = __version__
 _was_launched = False
 
 
@@ -36,11 +39,12 @@ def launch(words: Sequence[str]) -> int | None:
 
     On POSIX it takes this process's place, so that this returns only where it is this one.
     """
-    global _note, _was_launched
-    note = os.environ.pop(NOTE, "")
+    global _note, _first, _was_launched
+    note, first = os.environ.pop(NOTE, ""), os.environ.pop(FIRST, "")
     if version := os.environ.pop(LAUNCHED, ""):
         _was_launched = True
         _note = Path(note) if note else None
+        _first = first if is_version(first) else __version__
         _hold_own(version)
         return None
     if not getattr(sys, "frozen", False) or os.environ.pop(STAY, ""):
@@ -48,6 +52,11 @@ def launch(words: Sequence[str]) -> int | None:
     with contextlib.suppress(OSError, RuntimeError):  # nobody's home, a disk that is gone
         return Launcher(Versions(program_folder()), __version__, Path(sys.executable)).start(words)
     return None
+
+
+def first_version() -> str:
+    """The version that was installed first, which starts the others; this one, where it does."""
+    return _first
 
 
 def _hold_own(version: str) -> None:
@@ -95,7 +104,7 @@ class Launcher:
             wanted = self._wanted(pointer)
             if wanted is None or not self._versions.is_ours():
                 return None
-            environment = {**os.environ, LAUNCHED: pointer.version}
+            environment = {**without_our_own(), LAUNCHED: pointer.version, FIRST: self._own}
             if pointer.proven:
                 return _run(wanted, words, environment)
             held = self._note_try(pointer.version)

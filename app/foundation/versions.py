@@ -57,10 +57,26 @@ class Versions:
         """Whether its program is there, and each file that it has a list of: a virus scanner or
         a hand may have taken some away since. Looks at every file, in a few milliseconds."""
         program = self.program(version, name)
+        try:
+            n_bytes = json.loads(self._sizes(version).read_bytes())[name]
+            if program.stat().st_size != n_bytes:
+                return False
+        except (OSError, ValueError, KeyError, TypeError):
+            pass  # not noted
         inside = program.parent / "_internal"
         if sys.platform == "darwin":
             inside = program.parent.with_name("Frameworks")
         return program.is_file() and (not (inside / LIST).is_file() or not damaged_in(inside))
+
+    def note_programs(self, version: str, name: str) -> None:
+        """Write down how big its programs are: its own list has only what is beside them, as
+        those who sign them change them later. Raises OSError."""
+        beside = self.program(version, name).parent.iterdir()
+        sizes = {path.name: path.stat().st_size for path in beside if path.is_file()}
+        write_atomically(self._sizes(version), json.dumps(sizes).encode() + b"\n")
+
+    def _sizes(self, version: str) -> Path:
+        return self.home(version) / "programs.json"
 
     def all(self) -> tuple[str, ...]:
         """What is there, the oldest first."""

@@ -6,11 +6,8 @@ Main thread, around the making of the application. Knows no window.
 from __future__ import annotations
 
 import os
-import sys
-from typing import Final
 
-#: Where the bundle's start keeps what the person had set, before it names its own folders to Qt.
-KEPT: Final = "hearth_environment"
+from app.foundation.own_environment import without_our_own
 
 
 def choose_input_method() -> None:
@@ -23,9 +20,7 @@ def choose_input_method() -> None:
 
 def give_back() -> None:
     """Qt has found its plug-ins: a browser or a file manager that is opened must find its own."""
-    kept: dict[str, str | None] = getattr(sys, KEPT, {})
-    for name, before in kept.items():
-        if before is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = before
+    theirs = without_our_own()
+    for name in set(os.environ) - set(theirs):
+        del os.environ[name]
+    os.environ.update(theirs)

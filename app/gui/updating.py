@@ -65,9 +65,10 @@ class UpdateNotices(QObject):
         return self._updates().state()
 
     def _found(self, state: State) -> None:
-        if state.failed and state.failed != self._settings.get(UPDATES_TOLD):
-            self._set(UPDATES_TOLD, state.failed)
-            self._say_failed(state)
+        left = state.damaged or state.failed
+        if left and left != self._settings.get(UPDATES_TOLD):
+            self._set(UPDATES_TOLD, left)
+            self._say_left(state)
         if not state.is_configured:
             return
         if not self._settings.get(UPDATES_ASKED):
@@ -76,8 +77,11 @@ class UpdateNotices(QObject):
         self._timer.start()
         self._look()
 
-    def _say_failed(self, state: State) -> None:
+    def _say_left(self, state: State) -> None:
         title = self.tr("Hearth {version} did not start, twice.").format(version=state.failed)
+        if state.damaged:
+            title = self.tr("Files of Hearth {version} are missing or damaged.")
+            title = title.format(version=state.damaged)
         detail = self.tr("Hearth {version} is in use again; your chats are as they were.")
         self._banners.add(Notice(title, detail.format(version=state.version)), "triangle-alert")
 

@@ -7,7 +7,6 @@ whole from the moment it has its name, so that a kill at any step leaves a versi
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -16,7 +15,8 @@ from typing import Final
 
 from app.foundation.atomic import write_atomically
 from app.foundation.errors import NotPossibleHere, UpdateRefused
-from app.foundation.launcher import LAUNCHED, NOTE, STAY
+from app.foundation.launcher import FIRST, LAUNCHED, NOTE, STAY
+from app.foundation.own_environment import without_our_own
 from app.foundation.versions import Pointer, Versions, is_version, number
 from app.updates.fetching import INCOMING
 from app.updates.files import (
@@ -31,15 +31,20 @@ from app.updates.offer import Artefact
 from app.updates.unpack import Tick, unpack
 
 _TRIAL_S: Final = 180.0
-_OF_OURS: Final = (LAUNCHED, NOTE, "HEARTH_RUNTIME", "HEARTH_CPU_VARIANT", "HEARTH_GPU_MODULES")
+_OF_OURS: Final = (
+    *(LAUNCHED, FIRST, NOTE),
+    *("HEARTH_RUNTIME", "HEARTH_CPU_VARIANT", "HEARTH_GPU_MODULES"),
+)
 
 
 class Program:
-    """`own` is the version that runs, `executable` its file; None where it is no bundle."""
+    """`own` is the version that runs, `executable` its file; None where it is no bundle. `first`
+    was installed first and starts the others; `own` where it is not named."""
 
-    def __init__(self, folder: Path, own: str, executable: Path | None) -> None:
+    def __init__(self, folder: Path, own: str, executable: Path | None, first: str = "") -> None:
         self.versions = Versions(folder)
         self.own = own
+        self.first = first or own
         self._executable = executable
         self._staged = folder / "staged.json"
 
@@ -54,12 +59,23 @@ class Program:
         check_ours(self.versions.folder)
 
     def next(self) -> str:
-        """The newer version that the next start takes, or "". What the launcher would not start, as
-        it was damaged since, does not count: it can be installed again."""
+        """The version that the next start takes, or "" where that is this one. What the launcher
+        would not start, as it was damaged since, does not count: it can be installed again."""
+        version = self._pointed()
+        if not version or not self.versions.is_whole(version, self._name):
+            version = self.first
+        return "" if version == self.own else version
+
+    def damaged(self) -> str:
+        """The version that would be started, had it not lost something since; or ""."""
+        version = self._pointed()
+        return "" if not version or self.versions.is_whole(version, self._name) else version
+
+    def _pointed(self) -> str:
         version = self.versions.pointer().version
-        if not version or not self._is_newer(version) or not self.versions.is_ours():
+        if not version or number(version) <= number(self.first) or not self.versions.is_ours():
             return ""
-        return version if self.versions.is_whole(version, self._name) else ""
+        return version
 
     def staged(self) -> str:
         """The version that is ready and waits for Hearth to be quit, or ""."""
@@ -94,6 +110,7 @@ class Program:
                 remove(home)
                 raise
             try:
+                self.versions.note_programs(version, self._name)
                 write_atomically(self._staged, json.dumps({"version": version}).encode() + b"\n")
             except OSError as error:
                 raise storage_error(error, folder) from error
@@ -178,7 +195,7 @@ class Program:
 
 
 def _ran(version: str, command: list[str]) -> str:
-    environment: dict[str, str] = {k: v for k, v in os.environ.items() if k not in _OF_OURS}
+    environment = {k: v for k, v in without_our_own().items() if k not in _OF_OURS}
     environment[STAY] = "1"
     try:
         done = subprocess.run(

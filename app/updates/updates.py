@@ -31,8 +31,9 @@ KINDS: Final[tuple[Kind, ...]] = ("program", "runtime")
 class State:
     """What is so now, without asking anybody. Versions are "" where there is none.
 
-    `next_version` is started next time, `staged` waits for Hearth to be quit; `failed` did not
-    start twice, and was left by itself. `hindrance` says why nothing can be installed here.
+    `next_version` is another one that is started next time, `staged` waits for Hearth to be quit;
+    `failed` did not start twice, and was left by itself; `damaged` was installed, and has lost
+    something since. `hindrance` says why nothing can be installed here.
     """
 
     is_configured: bool
@@ -40,6 +41,7 @@ class State:
     next_version: str
     staged: str
     failed: str
+    damaged: str
     can_undo: bool
     runtime: str
     can_undo_runtime: bool
@@ -91,6 +93,7 @@ class Updates:
             next_version=self._program.next(),
             staged=staged,
             failed=pointer.failed[-1] if pointer.failed else "",
+            damaged=self._program.damaged(),
             can_undo=bool(pointer.version or staged),
             runtime=self._runtime.key(),
             can_undo_runtime=self._runtime.is_later(),
@@ -192,7 +195,7 @@ class Updates:
         """Back to what was before, from the next start on; its name. Raises as `undo` there."""
         with self._lock:
             if kind == "program":
-                return self._program.undo() or self._program.own
+                return self._program.undo() or self._program.first
             return self._runtime.undo()
 
     def _hindrance(self) -> str:

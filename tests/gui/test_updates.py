@@ -19,7 +19,7 @@ from app.gui.services import GuiServices
 from app.gui.settings.page import SettingsPage
 from app.gui.settings.updates.card import UpdatesCard
 from app.gui.widgets.banner import Banner
-from app.settings.schema import UPDATES_ASKED, UPDATES_DAILY
+from app.settings.schema import UPDATES_ASKED, UPDATES_DAILY, UPDATES_TOLD
 from app.updates.sources import program_source
 from tests.fixtures.far_end import far_end
 from tests.fixtures.updating import LATER_KEY, NEW, OLD, Asking, Publisher, program_of, runtime_of
@@ -50,6 +50,7 @@ def show(
 
     def opened() -> UpdatesCard:
         page = SettingsPage(replace(services, updates=lambda: asking.updates), bridge, notify)
+        page.fill()
         qtbot.addWidget(page)
         page.resize(900, 700)
         page.show()
@@ -197,3 +198,20 @@ def test_a_version_that_did_not_start_is_said_once(
     (told,) = banners(session)
     assert OLD in told.accessibleDescription()
     assert services.settings.get(UPDATES_ASKED) is False  # nothing to ask about
+
+
+def test_a_version_that_was_damaged_since_is_said_once(
+    opened: Callable[[], Session], services: GuiServices, settled: Settled, asking: Asking
+) -> None:
+    asking.source = program_source()
+    asking.updates = asking.made()
+    (asking.folder / "versions" / NEW).mkdir(parents=True, mode=0o700)
+    asking.folder.chmod(0o700)
+    (asking.folder / "versions").chmod(0o700)
+    asking.updates._program.versions.point(Pointer(NEW, proven=True))
+    session = opened()
+    settled(lambda: any("missing or damaged" in each.accessibleName() for each in banners(session)))
+    (told,) = banners(session)
+    assert NEW in told.accessibleName()
+    assert OLD in told.accessibleDescription()
+    settled(lambda: services.settings.get(UPDATES_TOLD) == NEW)

@@ -53,6 +53,7 @@ def _say(state: State, output: Output) -> int:
             "next_version": state.next_version or state.version,
             "staged": state.staged,
             "failed": state.failed,
+            "damaged": state.damaged,
             "can_undo": state.can_undo,
             "runtime": state.runtime,
             "can_undo_runtime": state.can_undo_runtime,
@@ -68,6 +69,8 @@ def _say(state: State, output: Output) -> int:
         output.text(f"Hearth {state.staged} is ready; it is installed when the window is quit.")
     if state.failed:
         output.text(f"Hearth {state.failed} did not start twice, and is not used.")
+    if state.damaged:
+        output.text(f"Hearth {state.damaged} was damaged since it was installed, and is not used.")
     if state.can_undo_runtime:
         output.text(f"The runtime in use was installed later than Hearth ({state.runtime}).")
     if not state.is_configured:

@@ -224,6 +224,38 @@ def test_one_that_was_damaged_since_is_not_started(installed: Installed) -> None
     assert installed.start() == OLD
     (inside / "library").unlink()
     assert installed.start() == OLD
+    (inside / "library").write_bytes(b"1234")
+    installed.versions.note_programs(NEW, "hearth")
+    assert installed.start() == NEW
+    with installed.versions.program(NEW, "hearth").open("ab") as program:
+        program.write(b"#")
+    assert installed.start() == OLD
+
+
+def test_a_later_one_knows_which_was_installed_first(installed: Installed) -> None:
+    installed.put(NEW, "well")
+    program = installed.versions.program(NEW, "hearth")
+    told = "print(json.dumps([launcher.first_version(), sys.argv[1:]]), flush=True)"
+    text = program.read_text().replace(
+        f'print(json.dumps(["{NEW}", sys.argv[1:]]), flush=True)', told
+    )
+    assert told in text
+    program.write_text(text)
+    installed.versions.point(Pointer(NEW))
+    assert installed.start() == OLD
+
+
+def test_a_later_one_is_not_given_what_the_first_put_into_the_environment(
+    installed: Installed,
+) -> None:
+    text = installed.first.read_text()
+    ours = "os.environ['QT_PLUGIN_PATH'], sys.hearth_environment = 'ours', {'QT_PLUGIN_PATH': None}"
+    installed.first.write_text(text.replace("code = launch", f"import os\n{ours}\ncode = launch"))
+    program = installed.put(NEW)
+    told = 'json.dumps([os.environ.get("QT_PLUGIN_PATH", "nothing"), []])'
+    program.write_text(program.read_text().replace(f'json.dumps(["{NEW}", sys.argv[1:]])', told))
+    installed.versions.point(Pointer(NEW))
+    assert installed.start() == "nothing"
 
 
 def test_one_that_runs_is_known_to_be_in_use(installed: Installed) -> None:

@@ -131,6 +131,18 @@ def test_the_one_before_is_kept_and_older_ones_go(place: Place) -> None:
     assert names == [NEWER, "0.4.0"]
 
 
+def test_one_that_was_started_by_the_first_goes_back_to_that(place: Place) -> None:
+    place.publisher.offer()
+    assert place.install()
+    place.updates.settle()
+    program = place.folder / "versions" / NEW / "hearth" / "hearth"
+    later = place.made(NEW, program, first=OLD)
+    assert later.state().next_version == ""
+    assert later.undo("program") == OLD
+    state = later.state()
+    assert (state.version, state.next_version, state.can_undo) == (NEW, OLD, False)
+
+
 def test_a_version_that_still_runs_is_not_taken_away(place: Place) -> None:
     place.publisher.offer()
     assert place.install()
@@ -163,9 +175,13 @@ def test_a_version_that_is_gone_or_damaged_is_installed_again(place: Place) -> N
     place.publisher.offer()
     assert place.install()
     place.updates.settle()
-    (place.folder / "versions" / NEW / "hearth" / "hearth").unlink()
+    assert place.updates.state().damaged == ""
+    program = place.folder / "versions" / NEW / "hearth" / "hearth"
+    program.write_bytes(program.read_bytes()[:-1])
+    assert place.updates.state().damaged == NEW
+    program.unlink()
     state = place.updates.state()
-    assert state.next_version == ""
+    assert (state.next_version, state.damaged) == ("", NEW)
     assert place.updates.is_newer(place.updates.check(), "program")
     assert place.install()
     assert place.updates.settle() == NEW

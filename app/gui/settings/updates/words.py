@@ -71,6 +71,13 @@ def _installed_words(state: State) -> list[str]:
                 "Hearth {version} did not start twice, so this one is in use again.",
             ).format(version=state.failed)
         )
+    if state.damaged:
+        lines.append(
+            translate(
+                "Updates",
+                "Hearth {version} was damaged since it was installed, so this one is in use.",
+            ).format(version=state.damaged)
+        )
     if state.is_configured and state.hindrance:
         lines.append(state.hindrance)
     return lines
