@@ -10,11 +10,13 @@ from __future__ import annotations
 import json
 import os
 import plistlib
+import re
 import shutil
 import subprocess
 from pathlib import Path
 from typing import Any, Final
 
+from app.foundation.build import LIST, UPDATES
 from installer.package.command import Made
 from installer.runtime.workshop import Workshop
 
@@ -24,6 +26,10 @@ IDENTITY: Final = "HEARTH_SIGN_IDENTITY"
 NOTARY: Final = ("NOTARY_KEY", "NOTARY_KEY_ID", "NOTARY_ISSUER")
 #: What was written into the bundle after PyInstaller had ended, and no program.
 ADDED: Final = ("build.json", "licences")
+#: Programs and libraries, of one or several processors: a signature changes them, and vouches.
+_PROGRAM: Final = re.compile(
+    rb"[\xce\xcf]\xfa\xed\xfe|\xfe\xed\xfa[\xce\xcf]|\xca\xfe\xba[\xbe\xbf]"
+)
 ICONS: Final = ("hearth.icns", "application-x-gguf.icns")
 
 
@@ -58,19 +64,42 @@ def completed(application: Path, bundle: Path, icons: Path) -> dict[str, Any]:
     facts: dict[str, Any] = json.loads((inside / "build.json").read_text("utf-8"))
     # Among the programs a seal takes files of any other kind for programs without one: what is no
     # program is in Resources, and where the program looks for it stands a link.
-    for name in ADDED:
-        there, link = contents / "Resources" / name, contents / "Frameworks" / name
+    for name in (*ADDED, *((UPDATES,) if (inside / UPDATES).is_file() else ())):
+        there = contents / "Resources" / name
         if (inside / name).is_dir():
             shutil.copytree(inside / name, there, dirs_exist_ok=True)
         else:
             shutil.copy2(inside / name, there)
-        link.unlink(missing_ok=True)
-        link.symlink_to(Path("..", "Resources", name))
+        _link(contents, name)
+    (contents / "Resources" / LIST).write_text(_listed(inside, contents), encoding="utf-8")
+    _link(contents, LIST)
     for name in ICONS:
         shutil.copy2(icons / name, contents / "Resources" / name)
     with (contents / "Info.plist").open("wb") as file:
         plistlib.dump(information(facts["version"]), file)
     return facts
+
+
+def _link(contents: Path, name: str) -> None:
+    link = contents / "Frameworks" / name
+    link.unlink(missing_ok=True)
+    link.symlink_to(Path("..", "Resources", name))
+
+
+def _listed(inside: Path, contents: Path) -> str:
+    """The bundle's list of files and sizes, but for programs and what the application lacks."""
+    try:
+        listed: dict[str, int] = json.loads((inside / LIST).read_text("utf-8"))
+    except OSError:
+        listed = {}
+    kept = {}
+    for name, size in listed.items():
+        path = contents / "Frameworks" / name
+        if path.is_file():
+            with path.open("rb") as file:
+                if not _PROGRAM.match(file.read(4)):
+                    kept[name] = size
+    return json.dumps(kept, indent=0) + "\n"
 
 
 def information(version: str) -> dict[str, Any]:

@@ -37,7 +37,7 @@ def make(workshop: Workshop, out: Path) -> Path:
     print("Collecting licences …", flush=True)
     _collect_licences(workshop, runtime, work, inside)
     _strip(workshop, inside)
-    _list(inside)
+    write_list(inside)
     source.put(folder, said)
     _settle(folder, facts.epoch(workshop.root))
     target = out / "bundle" / "hearth"
@@ -98,7 +98,7 @@ def _strip(workshop: Workshop, inside: Path) -> None:
             subprocess.run(["strip", "--strip-unneeded", str(path)], check=True)
 
 
-def _list(inside: Path) -> None:
+def write_list(inside: Path) -> None:
     """Write down every file with its size: `hearth doctor` sees what was copied in part."""
     listed = {
         path.relative_to(inside).as_posix(): path.stat().st_size

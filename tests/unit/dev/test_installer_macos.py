@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from app.foundation.build import UPDATES, damaged_in
 from installer.macos import app
 from installer.package import desktop, icons
+from installer.package.bundle import write_list
 
 SCRIPTS = sorted(app.HERE.glob("*.sh"))
 
@@ -60,6 +62,35 @@ def test_an_application_is_completed_from_the_bundle(tmp_path: Path) -> None:
         assert not os.path.isabs(link.readlink())
     assert (contents / "Frameworks" / "licences" / "index.json").read_text() == "[]"
     assert {path.name for path in (contents / "Resources").glob("*.icns")} == set(app.ICONS)
+
+
+def test_an_application_knows_its_files_and_where_it_asks_for_newer_ones(tmp_path: Path) -> None:
+    """Without the list each one would say that it was copied in part; a program changes with its
+    signature, whose seal says then whether it is whole."""
+    bundle, application, drawn = tmp_path / "hearth", tmp_path / "Hearth.app", tmp_path / "icons"
+    inside, contents = bundle / "_internal", application / "Contents"
+    files = {"resources/models.toml": b"models", "lib.dylib": b"\xcf\xfa\xed\xfe" + bytes(60)}
+    for folder in (inside, contents / "Frameworks"):
+        for name, content in files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(content)
+    (contents / "Resources").mkdir()
+    (inside / "licences").mkdir()
+    (inside / "licences" / "index.json").write_text("[]")
+    (inside / "build.json").write_text(json.dumps({"version": "3.2.1"}))
+    source = {"address": "https://updates.invalid/latest.json", "public_key": "k", "stores": []}
+    (inside / UPDATES).write_text(json.dumps(source))
+    write_list(inside)
+    drawn.mkdir()
+    for name in app.ICONS:
+        (drawn / name).write_bytes(b"icns")
+    app.completed(application, bundle, drawn)
+    frameworks = contents / "Frameworks"
+    assert json.loads((frameworks / UPDATES).read_text()) == source
+    (frameworks / "lib.dylib").write_bytes(b"\xcf\xfa\xed\xfe" + bytes(600))  # signed
+    assert damaged_in(frameworks) == ()
+    (frameworks / "resources/models.toml").write_bytes(b"mod")
+    assert damaged_in(frameworks) == ("resources/models.toml",)
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
