@@ -41,6 +41,7 @@ def show(
 
     def opened(updates: CatalogueUpdates) -> CatalogueRow:
         page = SettingsPage(replace(services, catalogue_updates=lambda: updates), bridge, notify)
+        page.fill()
         qtbot.addWidget(page)
         page.resize(900, 700)
         page.show()
@@ -100,5 +101,6 @@ def test_the_line_is_left_out_where_there_is_nothing_behind_it(
     qtbot: QtBot, services: GuiServices, bridge: Bridge, notify: Notifier
 ) -> None:
     page = SettingsPage(services, bridge, notify)
+    page.fill()
     qtbot.addWidget(page)
     assert page.catalogue is None

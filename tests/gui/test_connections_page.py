@@ -153,6 +153,7 @@ def test_it_opens_from_the_settings_and_escape_leads_back(
     qtbot: QtBot, services: GuiServices, bridge: Bridge, notify: Notifier, settled: Settled
 ) -> None:
     page = SettingsPage(services, bridge, notify)
+    page.fill()
     qtbot.addWidget(page)
     page.resize(640, 560)
     page.show()

@@ -146,6 +146,7 @@ def test_folders_are_added_and_left_out_one_by_one(
     qtbot: QtBot, services: GuiServices, settings: SettingsFile, bridge: Bridge, notify: Notifier
 ) -> None:
     page = SettingsPage(services, bridge, notify)
+    page.fill()
     qtbot.addWidget(page)
     page.show()
     control = page.rows[schema.LIBRARY_FOLDERS.key].control
@@ -246,6 +247,7 @@ def test_a_start_that_is_offline_shows_the_switch_on_and_held(
 ) -> None:
     monkeypatch.setenv(offline.VARIABLE, "1")
     page = SettingsPage(services, bridge, notify)
+    page.fill()
     qtbot.addWidget(page)
     page.show()
     row = page.rows[schema.OFFLINE.key]

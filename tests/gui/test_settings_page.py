@@ -35,6 +35,7 @@ def page(
     qtbot: QtBot, services: GuiServices, bridge: Bridge, notify: Notifier
 ) -> Iterator[SettingsPage]:
     made = SettingsPage(services, bridge, notify)
+    made.fill()
     qtbot.addWidget(made)
     made.resize(900, 700)
     made.show()
@@ -67,11 +68,34 @@ def test_nothing_of_it_is_ever_a_window_of_its_own(
 ) -> None:
     with shown_windows() as windows:
         page = SettingsPage(services, bridge, notify)
+        page.fill()
         qtbot.addWidget(page)
         page.show()
         qtbot.waitExposed(page)
         page.show_connections()
     assert windows == ["SettingsPage Settings"]
+
+
+def test_its_sections_come_one_after_the_other_and_nothing_moves(
+    qtbot: QtBot, services: GuiServices, bridge: Bridge, notify: Notifier, settled: Settled
+) -> None:
+    page = SettingsPage(services, bridge, notify)
+    qtbot.addWidget(page)
+    page.resize(900, 700)
+    page.show()
+    assert not page.rows
+    page.setFocus()
+    back = page.focusWidget()
+    settled(lambda: bool(page.rows))
+    first = next(iter(page.rows.values()))
+    settled(lambda: first.mapTo(page, QPoint(0, 0)).y() > 0 and first.height() > 0)
+    place = first.mapTo(page, QPoint(0, 0)), first.height()
+    settled(lambda: page.licences is not None and page.licences.height() > 0)
+    assert set(page.rows) == {option.key for option in SHOWN}
+    assert (first.mapTo(page, QPoint(0, 0)), first.height()) == place
+    assert page.focusWidget() is back
+    (area,) = page.findChildren(QScrollArea)
+    assert area.verticalScrollBar().value() == 0
 
 
 def test_every_shown_option_has_a_row_with_its_words(page: SettingsPage) -> None:
@@ -199,6 +223,7 @@ def test_what_was_found_is_shown_when_it_is_there(
     looking: Future[Sequence[Fact]] = Future()
     services.machine_facts = lambda: looking
     page = SettingsPage(services, bridge, notify)
+    page.fill()
     qtbot.addWidget(page)
     assert page.machine.text == "Looking at this computer…"
     looking.set_result([Fact("Processor", "<b>A tiny one</b>"), Fact("Memory", "8 GB")])
@@ -212,6 +237,7 @@ def test_what_could_not_be_found_is_said(
     looking: Future[Sequence[Fact]] = Future()
     services.machine_facts = lambda: looking
     page = SettingsPage(services, bridge, notify)
+    page.fill()
     qtbot.addWidget(page)
     looking.set_exception(ChildFailed("The look at this computer did not end."))
     qtbot.waitUntil(lambda: page.machine.text == "The look at this computer did not end.")
@@ -251,6 +277,7 @@ def test_safe_mode_is_said_under_about(
 ) -> None:
     services.safe_mode = True
     page = SettingsPage(services, bridge, notify)
+    page.fill()
     qtbot.addWidget(page)
     assert "Safe mode" in labels(page)
 

@@ -20,16 +20,16 @@ from app.gui import theme
 from app.gui.bridge import Bridge
 from app.gui.notify import Notifier
 from app.gui.services import Fact, GuiServices
-from app.gui.settings.about import program_facts
 from app.gui.settings.catalogue_row import CatalogueRow
+from app.gui.settings.filling import Filling
 from app.gui.settings.folders import FoldersControl, ModelsFolderRow
 from app.gui.settings.licences import LicencesRow
 from app.gui.settings.rows import FactRows, OptionRow
-from app.gui.settings.secret_row import SecretRow, proxy_row, token_row
+from app.gui.settings.secret_row import SecretRow
 from app.gui.settings.updates.card import UpdatesCard
 from app.gui.widgets.buttons import IconButton, TextButton
-from app.gui.widgets.cards import Card, FoldingRow, centred, scrolled
-from app.gui.widgets.plain import ElidedLabel, PlainLabel
+from app.gui.widgets.cards import centred, scrolled
+from app.gui.widgets.plain import PlainLabel
 from app.network import offline
 from app.settings.option import Option
 from app.settings.schema import (
@@ -37,9 +37,7 @@ from app.settings.schema import (
     GPU_LAYERS,
     LIBRARY_FOLDERS,
     OFFLINE,
-    OPTIONS,
     THREADS,
-    UPDATES_DAILY,
 )
 
 if TYPE_CHECKING:
@@ -72,15 +70,23 @@ class SettingsPage(QWidget):
         self.updates: UpdatesCard | None = None
         self.machine = FactRows(self.tr("Looking at this computer…"))
         self.runtime = FactRows(self.tr("Looking…"))
+        self.licences: LicencesRow | None = None
+        self.connections_button = TextButton(self.tr("Connections…"), icon="globe")
+        self.connections_button.clicked.connect(self.show_connections)
         self._column = QVBoxLayout()
         self._stack = QStackedWidget()
         self.connections: ConnectionsPage | None = None
         self._arrange()
-        self._fill()
+        self._filling = Filling(self, services, bridge, notify, self._column)
+        self._filling.done.connect(self._show_in_use)
         self._unsubscribe = services.settings.subscribe(bridge.relay(self._changed))
         self.destroyed.connect(self._unsubscribe)
         self._look(services.machine_facts, self.machine)
         self._look(services.runtime_facts, self.runtime)
+
+    def fill(self) -> None:
+        """Have all sections now; otherwise they come one after the other once it is shown."""
+        self._filling.finish()
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -108,6 +114,7 @@ class SettingsPage(QWidget):
     def show_options(self) -> None:
         """Show the options again."""
         self._stack.setCurrentIndex(0)
+        self.fill()
         self.connections_button.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _arrange(self) -> None:
@@ -138,52 +145,8 @@ class SettingsPage(QWidget):
         whole.addWidget(self._stack)
         self.setFocusProxy(back)
 
-    def _fill(self) -> None:
-        self._section(self.tr("General"), self._options("chat"))
-        self._section(self.tr("Appearance"), self._options("appearance"))
-        self._section(self.tr("Performance"), [*self._options("performance")])
-        self._section(self.tr("Found on this computer"), [self.machine], minor=True)
-        models = [*self._places(), *self._options("downloads"), *self._token()]
-        models += [*self._options("library"), *self._catalogue()]
-        self._section(self.tr("Models and downloads"), models)
-        self._section(self.tr("Privacy"), [*self._privacy(), *self._options("privacy")])
-        self._section(self.tr("Network"), [*self._proxy(), *self._options("network")])
-        about = FactRows("")
-        about.show_facts(program_facts(self._services.safe_mode))
-        if self._services.updates is not None:
-            daily = self._option_row(UPDATES_DAILY)
-            self.updates = UpdatesCard(self._services.updates, daily, self._bridge, self._notify)
-            self._section(self.tr("Updates"), [], card=self.updates)
-        self.licences = LicencesRow(self._bridge, self._open_folder)
-        self._section(self.tr("About"), [about, self.runtime, self.licences])
-        self._column.addStretch(1)
-
-    def _section(
-        self,
-        title: str,
-        rows: Sequence[QWidget],
-        *,
-        minor: bool = False,
-        card: Card | None = None,
-    ) -> None:
-        label = PlainLabel(title, "strong" if minor else "heading")
-        above = theme.SPACE_8 if minor else theme.SPACE_16
-        label.setContentsMargins(0, above, 0, 0)
-        card = card or Card()
-        card.setAccessibleName(title)
-        for row in rows:
-            card.add(row)
-        self._column.addWidget(label)
-        self._column.addWidget(card)
-
-    def _options(self, section: str) -> list[QWidget]:
-        rows: list[QWidget] = []
-        for option in OPTIONS:
-            if option.section == section and option.shown:
-                rows.append(self._option_row(option))
-        return rows
-
-    def _option_row(self, option: Option[Any]) -> OptionRow:
+    def option_row(self, option: Option[Any]) -> OptionRow:
+        """A new row of an option; used as soon as it is changed."""
         special = FoldersControl(option) if option is LIBRARY_FOLDERS else None
         row = OptionRow(option, control=special)
         row.show_value(self._services.settings.get(option))
@@ -194,78 +157,8 @@ class SettingsPage(QWidget):
         self.rows[option.key] = row
         return row
 
-    def _places(self) -> list[QWidget]:
-        services = self._services
-        if services.library is None or services.models_folder is None:
-            return []
-        self.models_folder = ModelsFolderRow(
-            services.library, services.models_folder, self._bridge, self._notify
-        )
-        return [self.models_folder]
-
-    def _catalogue(self) -> list[QWidget]:
-        services = self._services
-        if services.catalogue_updates is None:
-            return []
-        self.catalogue = CatalogueRow(
-            services.catalogue_updates, services.profile, self._bridge, self._notify
-        )
-        return [self.catalogue]
-
-    def _token(self) -> list[QWidget]:
-        services = self._services
-        if services.secrets is None or services.endpoint is None:
-            return []
-        self.token = token_row(services.secrets, services.endpoint, services.hub, self._bridge)
-        self.token.settled.connect(self.token_changed)
-        return [self.token]
-
-    def _proxy(self) -> list[QWidget]:
-        secrets = self._services.secrets
-        return [] if secrets is None else [proxy_row(secrets, self._bridge)]
-
-    def _privacy(self) -> list[QWidget]:
-        stays = PlainLabel(
-            self.tr(
-                "What you write, and what is answered, stays on this computer. Hearth connects "
-                "to the internet only for what you ask of it, such as looking at a model's file."
-            )
-        )
-        stays.setContentsMargins(0, theme.SPACE_12, 0, theme.SPACE_12)
-        profile = self._services.profile
-        self.connections_button = TextButton(self.tr("Connections…"), icon="globe")
-        self.connections_button.clicked.connect(self.show_connections)
-        record = FoldingRow()
-        record.words.addWidget(PlainLabel(self.tr("Connections made so far")))
-        record.words.addWidget(
-            PlainLabel(self.tr("When, to whom, what for and how much; all of them."), "secondary")
-        )
-        record.side.addWidget(self.connections_button)
-        return [
-            stays,
-            record,
-            self._folder_row(
-                self.tr("Where your chats and settings are kept"),
-                str(profile.root),
-                self.tr("Open the folder"),
-            ),
-            self._folder_row(
-                self.tr("Logs, for when something goes wrong"),
-                str(profile.logs),
-                self.tr("Open the log folder"),
-            ),
-        ]
-
-    def _folder_row(self, label: str, path: str, action: str) -> QWidget:
-        row = FoldingRow()
-        row.words.addWidget(PlainLabel(label))
-        row.words.addWidget(ElidedLabel(path, "secondary"))
-        button = TextButton(action, icon="folder-open")
-        button.clicked.connect(partial(self._open_folder, path))
-        row.side.addWidget(button)
-        return row
-
-    def _open_folder(self, path: str) -> None:
+    def open_folder(self, path: str) -> None:
+        """Show a folder in the system's file manager."""
         if not QDesktopServices.openUrl(QUrl.fromLocalFile(path)):
             self._notify.tell(self.tr("The folder could not be opened."), path)
 
@@ -312,7 +205,9 @@ class SettingsPage(QWidget):
             (CONTEXT, "n_ctx"),
             (GPU_LAYERS, "n_gpu_layers"),
         ):
-            row = self.rows[option.key]
+            row = self.rows.get(option.key)
+            if row is None:  # not made yet
+                continue
             used = getattr(plan, name, None)
             automatic = settings.get(option) == option.default
             if used is None:
