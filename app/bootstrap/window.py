@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -23,7 +24,9 @@ from app.conversations.repository import Repository
 from app.conversations.schema import SCHEMA
 from app.database.connection import Database, Opened
 from app.foundation import launcher, runtimes
+from app.foundation.build import is_bundle
 from app.foundation.errors import HearthError
+from app.foundation.exchanged import Exchanged
 from app.foundation.paths import (
     Profile,
     native_runtime,
@@ -150,6 +153,7 @@ class WindowServices:
             library=lambda: runtime.library,
             models_folder=runtime.models_folder,
             updates=lambda: self._network.updates,
+            replaced_by=Exchanged(Path(sys.executable)).by if is_bundle() else None,
             smaller_files=self._smaller_files,
             catalogue_updates=lambda: self._network.catalogue_updates,
             downloads=self._begin_downloads,

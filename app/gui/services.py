@@ -74,6 +74,8 @@ class GuiServices:
     Hugging Face, which it does only when told to. `secrets` keeps tokens for `endpoint`,
     the hub or the mirror that is asked now; `models_folder` is where downloads go.
     `updates` builds, off the GUI thread, what asks for newer versions of Hearth when told to.
+    `replaced_by` looks, off the GUI thread, which version was put in the place of the program that
+    runs, "" if that cannot be told, None if none was.
     `smaller_files` builds, off the GUI thread, what makes smaller files of models; what is being
     made outlives the page that asked. `catalogue_updates` builds, off the GUI thread, what asks
     for a newer list of models when told to.
@@ -104,6 +106,7 @@ class GuiServices:
     endpoint: Callable[[], str] | None = None
     models_folder: Callable[[], Path] | None = None
     updates: Callable[[], Updates] | None = None
+    replaced_by: Callable[[], str | None] | None = None
     smaller_files: Callable[[], SmallerFiles] | None = None
     catalogue_updates: Callable[[], CatalogueUpdates] | None = None
     restore_backup: Callable[[], Future[None]] | None = None

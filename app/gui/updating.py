@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 _AGAIN_MS = 3_600_000
 """How often it is seen whether a day has passed, in a window that stays open."""
 
+_EXCHANGED_MS = 60_000
+"""How often it is seen whether a package of the system has replaced the program that runs."""
+
 
 class UpdateNotices(QObject):
     """`show_settings` leads to where a newer version is installed."""
@@ -50,15 +53,40 @@ class UpdateNotices(QObject):
         self._timer = QTimer(self)
         self._timer.setInterval(_AGAIN_MS)
         self._timer.timeout.connect(self._look)
+        self._replaced_by = services.replaced_by
+        self._exchange_timer = QTimer(self)
+        self._exchange_timer.setInterval(_EXCHANGED_MS)
+        self._exchange_timer.timeout.connect(self._see_exchange)
 
     def begin(self) -> None:
         """After the first paint: see what is so."""
         if self._updates is not None:
             self._bridge.watch(aside(self._state), self._found)
+        if self._replaced_by is not None:
+            self._exchange_timer.start()
 
     def close(self) -> None:
         """Ask nobody any more."""
         self._timer.stop()
+        self._exchange_timer.stop()
+
+    def _see_exchange(self) -> None:
+        if self._replaced_by is not None:
+            self._bridge.watch(aside(self._replaced_by), self._say_exchanged)
+
+    def _say_exchanged(self, version: str | None) -> None:
+        if version is None or not self._exchange_timer.isActive():
+            return
+        self._exchange_timer.stop()
+        title = self.tr("Hearth was exchanged on the disk while it is open.")
+        if version:
+            title = self.tr("Hearth {version} was installed while this one is open.")
+            title = title.format(version=version)
+        detail = self.tr(
+            "What is open no longer finds its own files, and may fail. Close Hearth and open it "
+            "again; your chats are kept."
+        )
+        self._banners.add(Notice(title, detail), "triangle-alert")
 
     def _state(self) -> State:
         assert self._updates is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -11,6 +12,7 @@ import pytest
 from PySide6.QtWidgets import QApplication
 from pytestqt.plugin import QtBot
 
+from app.foundation.exchanged import Exchanged
 from app.foundation.versions import Pointer
 from app.gui.application import Session
 from app.gui.bridge import Bridge
@@ -198,6 +200,32 @@ def test_a_version_that_did_not_start_is_said_once(
     (told,) = banners(session)
     assert OLD in told.accessibleDescription()
     assert services.settings.get(UPDATES_ASKED) is False  # nothing to ask about
+
+
+def test_that_another_version_was_put_in_its_place_is_said_once(
+    qapp: QApplication, services: GuiServices, settled: Settled, tmp_path: Path
+) -> None:
+    """As a package of the system does, whether or not a window is open."""
+    program = tmp_path / "hearth"
+    (tmp_path / "_internal").mkdir()
+    program.write_text("a program")
+    exchanged = Exchanged(program)
+    session = Session(qapp, replace(services, replaced_by=exchanged.by))
+    try:
+        session.open()
+        settled(session._updates._exchange_timer.isActive)
+        session._updates._exchange_timer.timeout.emit()
+        (tmp_path / "_internal" / "build.json").write_text(json.dumps({"version": NEW}))
+        program.write_text("another program")
+        for _ in range(2):
+            session._updates._exchange_timer.timeout.emit()
+            settled(lambda: bool(banners(session)))
+        (told,) = banners(session)
+        assert NEW in told.accessibleName()
+        assert "open it again" in told.accessibleDescription()
+        assert not session._updates._exchange_timer.isActive()
+    finally:
+        session.end()
 
 
 def test_a_version_that_was_damaged_since_is_said_once(
