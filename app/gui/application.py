@@ -212,7 +212,7 @@ class Session(QObject):
         if self._services.first_load is not None:
             self.bridge.watch(self._services.first_load, self._loaded_first)
         self._listen()
-        self.window.ready_messages()
+        self.window.readying.begin_soon()
         self._updates.begin()
         self._collecting.settle()
         if self._services.open_model:

@@ -5,6 +5,7 @@ GUI thread. Holds no logic of a page and does no service's work.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,13 +13,14 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QCoreApplication, QEvent, QSize, Qt, Signal
 from PySide6.QtGui import QAction, QCloseEvent, QKeyEvent
-from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QAbstractButton, QStackedWidget, QVBoxLayout, QWidget
 
 from app.gui import keys, window_state
 from app.gui.bridge import Bridge
 from app.gui.chat.page import ChatPage
 from app.gui.downloads.place import DownloadsPlace
 from app.gui.notify import Notifier
+from app.gui.readying import ComingPage, Readying
 from app.gui.services import GuiServices
 from app.gui.side_panel import SidePanel
 from app.gui.widgets.banner import BannerColumn
@@ -45,6 +47,8 @@ class MainWindow(QWidget):
         self._state = window_state.WindowState()
         self._shortcuts: ShortcutsOverlay | None = None
         self._settings_page: QWidget | None = None
+        self._coming: ComingPage | None = None
+        self.readying = Readying(bridge, self)
         self.models_page: ModelsPage | None = None
         self.downloads_place = DownloadsPlace(services, bridge, notify, self)
         self.downloads = self.downloads_place.model
@@ -84,10 +88,6 @@ class MainWindow(QWidget):
         else:
             self.show()
         self.chat_page.focus_composer()
-
-    def ready_messages(self) -> None:
-        """After the first paint: what reads and draws messages, before there is one to wait."""
-        import app.gui.chat.message  # noqa: F401
 
     def state(self) -> window_state.WindowState:
         """Where the window is now, for the next start."""
@@ -142,6 +142,9 @@ class MainWindow(QWidget):
     def show_models(self) -> None:
         """Show the page of models; made on first use."""
         if self.models_page is None:
+            if self.readying.has_to_wait(partial(_go_on, self, self.show_models)):
+                self._show_coming(self.side.models_button)
+                return
             from app.gui.models.page import ModelsPage
 
             page = ModelsPage(
@@ -162,6 +165,9 @@ class MainWindow(QWidget):
     def show_settings(self) -> None:
         """Show the settings page; made on first use."""
         if self._settings_page is None:
+            if self.readying.has_to_wait(partial(_go_on, self, self.show_settings)):
+                self._show_coming(self.side.settings_button)
+                return
             from app.gui.settings.page import SettingsPage
 
             page = SettingsPage(self._services, self._bridge, self._notify)
@@ -288,6 +294,18 @@ class MainWindow(QWidget):
         self.sidebar.set_open(self.chat_page.conversation_id if chatting else None)
         self._show_title()
 
+    def _show_coming(self, button: QAbstractButton) -> None:
+        if self._coming is None:
+            self._coming = ComingPage()
+            self._coming.left.connect(self.show_chat)
+            self.pages.addWidget(self._coming)
+        self._coming.show_title(button.text())
+        self.pages.setCurrentWidget(self._coming)
+        self._mark()
+        button.setChecked(True)
+        self.shell.close_drawer()
+        self._coming.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
     def _show_title(self) -> None:
         title = self.sidebar.title_of(self.chat_page.conversation_id)
         self.setWindowTitle(f"{title} — Hearth" if title else "Hearth")
@@ -300,6 +318,12 @@ def _take_file(window: MainWindow, path: str) -> None:
         page.take_file(path)
     else:
         window.open_model(path)
+
+
+def _go_on(window: MainWindow, show: Callable[[], None]) -> None:
+    """What a page needs has come. Whoever is elsewhere by now is not led back."""
+    if isinstance(window.pages.currentWidget(), ComingPage):
+        show()
 
 
 def _use_another(chat: ChatPage, files: list[str], was_in_use: bool) -> None:
