@@ -40,7 +40,8 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _incomplete(error: ImportError) -> int:
-    """A bundle that was copied in part, or whose system lacks a library, is told in a sentence."""
+    """A bundle that was copied in part or is damaged, or whose system lacks a library, is told in
+    a sentence."""
     if not hasattr(sys, "_MEIPASS"):
         raise error
     from app.foundation.build import damaged
@@ -54,7 +55,8 @@ def _incomplete(error: ImportError) -> int:
     elif missing is not None:
         sys.stderr.write(f"{missing.title}\n{missing.detail}\n{missing.remedy}\n")
     else:
-        raise error
+        sys.stderr.write(f"Hearth cannot start: a part of it is damaged. {error}\n")
+        sys.stderr.write("Install Hearth again.\n")
     return 3
 
 

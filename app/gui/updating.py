@@ -107,11 +107,17 @@ class UpdateNotices(QObject):
 
     def _say_left(self, state: State) -> None:
         title = self.tr("Hearth {version} did not start, twice.").format(version=state.failed)
+        detail = self.tr("Hearth {version} is in use again; your chats are as they were.")
+        detail = detail.format(version=state.version)
+        notice = Notice(title, detail)
         if state.damaged:
             title = self.tr("Files of Hearth {version} are missing or damaged.")
-            title = title.format(version=state.damaged)
-        detail = self.tr("Hearth {version} is in use again; your chats are as they were.")
-        self._banners.add(Notice(title, detail.format(version=state.version)), "triangle-alert")
+            notice = Notice(title.format(version=state.damaged), detail)
+        if state.damaged and state.is_configured:
+            again = self.tr("It can be downloaded again in the settings, under Updates.")
+            show = (self.tr("Show it"), self._show_settings)
+            notice = Notice(notice.title, f"{detail} {again}", *show)
+        self._banners.add(notice, "triangle-alert")
 
     def _ask(self) -> None:
         notice = Notice(
