@@ -37,7 +37,7 @@ _LIBSTDCXX = {29: "11", 30: "12", 31: "13.1", 32: "13.2", 33: "14", 34: "15"}
 #: word in the window is a row of boxes.
 LETTERS = "fontconfig-config"
 #: Not needed to start: a graphics card, links in a browser, keyboards under Wayland.
-RECOMMENDS = ("libvulkan1", "xdg-utils", "xkb-data")
+RECOMMENDS = ("ca-certificates", "libvulkan1", "xdg-utils", "xkb-data")
 SUGGESTS = ("mesa-vulkan-drivers", "xdg-desktop-portal")
 
 _DESCRIPTION = """\

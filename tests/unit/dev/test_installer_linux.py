@@ -18,7 +18,7 @@ from installer.linux import copyright as copyrights
 from installer.linux import deb, tar
 from installer.linux.archive import Tree, write_tar_xz
 from installer.linux.parts import Facts, facts_of
-from installer.package import desktop, updates
+from installer.package import contents, desktop, updates
 from installer.runtime import recipe
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux packages")
@@ -128,6 +128,13 @@ def test_the_script_knows_each_processor_by_what_linux_calls_it(
         fits = (wanted == "arm64") == (called == "aarch64")
         assert (done.returncode == 0) == fits, done.stderr
         assert ("Fetch the archive" in done.stderr) != fits
+
+
+def test_what_is_opened_only_where_it_is_there_is_recommended() -> None:
+    """apt brings it then, as nearly everybody wants it, and who does not can leave it out."""
+    assert set(contents.OPTIONAL_LIBRARIES) <= set(deb.RECOMMENDS)
+    # Without authorities nobody who vouches for a server is believed: no download.
+    assert "ca-certificates" in deb.RECOMMENDS
 
 
 def test_the_changelog_is_that_of_the_version() -> None:
