@@ -172,7 +172,7 @@ def test_the_question_comes_once_and_yes_looks_at_once(
     assert services.settings.get(UPDATES_DAILY)
     news = next(each for each in banners(session) if NEW in each.accessibleName())
     news.take_action()
-    assert isinstance(session.window.pages.currentWidget(), SettingsPage)
+    settled(lambda: isinstance(session.window.pages.currentWidget(), SettingsPage))
 
 
 def test_nobody_is_asked_before_yes_was_said(
