@@ -36,8 +36,8 @@ _LIBSTDCXX = {29: "11", 30: "12", 31: "13.1", 32: "13.2", 33: "14", 34: "15"}
 #: Not a library: without the settings of fontconfig, and the letters that they depend on, every
 #: word in the window is a row of boxes.
 LETTERS = "fontconfig-config"
-#: Not needed to start: authorities that servers are checked by, a graphics card, links in a browser,
-#: the pointer and keyboards under Wayland.
+#: Not needed to start: authorities that servers are checked by, a graphics card, links in a
+#: browser, the pointer and keyboards under Wayland.
 RECOMMENDS = ("ca-certificates", "libvulkan1", "libwayland-cursor0", "xdg-utils", "xkb-data")
 SUGGESTS = ("mesa-vulkan-drivers", "xdg-desktop-portal")
 
