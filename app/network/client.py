@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from app import __version__
 from app.foundation.errors import NetworkError
+from app.network.certificates import is_nobody_trusted, trust
 from app.network.connections import Connections, Open
 from app.network.deadline import Deadline, Streams, bind, let_go, was_cut
 from app.network.policy import Address, Policy
@@ -218,7 +219,7 @@ class Client:
             raise too_slow(address.host) from error
         except (httpx2.TransportError, httpx2.StreamError) as error:
             outcome = "stopped" if was_cut() else f"failed: {type(error).__name__}"
-            raise trouble(address.host, error) from error
+            raise trouble(address.host, error, trusts_nobody=is_nobody_trusted()) from error
         except BaseException as error:
             outcome = "stopped" if was_cut() else f"stopped: {type(error).__name__}"
             raise
@@ -244,7 +245,7 @@ class Client:
                 timeout=httpx2.Timeout(self._silence_s, connect=CONNECT_S),
                 proxy=proxy or None,
                 trust_env=trust_env,
-                verify=httpx2.create_ssl_context(),
+                verify=trust(),
                 cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
                 follow_redirects=False,
             )

@@ -35,13 +35,14 @@ def too_slow(host: str) -> NetworkError:
     )
 
 
-def trouble(host: str, error: Exception) -> NetworkError:
-    """What the HTTP library raised, for people."""
+def trouble(host: str, error: Exception, *, trusts_nobody: bool = False) -> NetworkError:
+    """What the HTTP library raised, for people. `trusts_nobody`: this computer has no list of
+    certificates."""
     text = " ".join((str(error) or type(error).__name__).split())
     if type(error).__name__ == "ProxyError":
         return _refused_by_proxy(host, text)
     if _CERTIFICATE.search(text):
-        return _not_proven(host, text)
+        return _no_list(host) if trusts_nobody else _not_proven(host, text)
     if _NO_COMMON_FORM.search(text):
         return Unreachable(
             f"{host} and this computer found no safe way to talk.",
@@ -76,6 +77,15 @@ def _refused_by_proxy(host: str, text: str) -> NetworkError:
         f"The proxy did not reach {host}.",
         f"It says: {text[:200]}.",
         "Check the proxy in the settings, under Network, or the one the system is set to.",
+    )
+
+
+def _no_list(host: str) -> NetworkError:
+    return NetworkError(
+        f"{host} could not prove that it is {host}: this computer trusts nobody.",
+        "The system's list of trusted certificates is missing or empty.",
+        "Install it: on Debian and Ubuntu, `sudo apt install ca-certificates`. Until then nothing "
+        "is sent.",
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import ssl
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from http.server import HTTPServer
@@ -137,6 +138,35 @@ def test_a_proxy_that_reads_along_is_refused_and_named(tmp_path: Path) -> None:
         error = refused(url, tmp_path)
     assert "reads along" in error.title
     assert "system's store" in error.remedy
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems bring theirs along")
+def test_a_computer_without_any_list_of_certificates_is_told_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = Maker(tmp_path).context(since=-DAY, until=9 * DAY, address="127.0.0.1")
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    monkeypatch.setenv("SSL_CERT_DIR", str(empty))
+    with tls_server(context) as url:
+        error = refused(url, tmp_path)
+    assert "trusts nobody" in error.title
+    assert "ca-certificates" in error.remedy
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no certificates"])
+def test_a_list_that_is_named_and_cannot_be_read_is_said(
+    content: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = tmp_path / "named.pem"
+    if content is not None:
+        named.write_bytes(content)
+    monkeypatch.setenv("SSL_CERT_FILE", str(named))
+    error = refused("https://127.0.0.1:9/x", tmp_path)
+    assert "cannot be used" in error.title
+    assert "SSL_CERT_FILE" in error.detail
+    assert "SSL_CERT_FILE" in error.remedy
 
 
 def test_a_certificate_of_another_name_is_refused(maker: Maker, tmp_path: Path) -> None:
