@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import datetime as dt
 import gc
 import sys
 from collections.abc import Sequence
@@ -68,13 +67,14 @@ def _goes_back(error: HearthError, profile: Profile) -> bool:
     """Say why there is no window; True where the person chose the copies from before."""
     from app.bootstrap.newer import way_back
     from app.conversations.schema import SCHEMA
+    from app.gui.refused import day_in_words
 
     way = way_back(profile, SCHEMA.version)
     if way is None:
         _refused(error)
         return False
     Output(as_json=False).error(error)
-    error.remedy = way.sentence(_in_words(way.day))
+    error.remedy = way.sentence(day_in_words(way.day))
     if not _is_chosen(error, "Go on with the older copy"):
         return False
     try:
@@ -83,12 +83,6 @@ def _goes_back(error: HearthError, profile: Profile) -> bool:
         _refused(failed)
         return False
     return True
-
-
-def _in_words(day: dt.date) -> str:
-    from PySide6.QtCore import QDate, QLocale
-
-    return QLocale().toString(QDate(day.year, day.month, day.day), QLocale.FormatType.LongFormat)
 
 
 def _choose_runtime() -> None:

@@ -5,12 +5,13 @@ Main thread, before or instead of the window. Knows no services.
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import stat
 import sys
 from typing import Final
 
-from PySide6.QtCore import QEventLoop, Qt, Signal
+from PySide6.QtCore import QDate, QEventLoop, QLocale, Qt, Signal
 from PySide6.QtGui import QCloseEvent, QGuiApplication, QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
@@ -93,6 +94,12 @@ def show_refused(error: HearthError, choice: str = "") -> bool:
     shown.show()
     loop.exec()
     return shown.is_chosen
+
+
+def day_in_words(day: dt.date) -> str:
+    """As people here write it."""
+    moment = QDate(day.year, day.month, day.day)
+    return QLocale().toString(moment, QLocale.FormatType.LongFormat)
 
 
 def is_seen() -> bool:
