@@ -5,7 +5,8 @@
 ; Words:  /S  no windows    /CurrentUser  /AllUsers  for whom    /D=FOLDER  where to (last)
 ;         /NoAssociation    leave .gguf files alone  /Downgrade   put an older version in place of a newer
 ; Ends with 0 done, 1 cancelled, 2 broken off, 3 not for this computer, 4 a newer one is here,
-; 5 the program is running or a file is held, 6 only an administrator may, 7 not our folder.
+; 5 the program is running or a file is held, 6 only an administrator may, 7 not our folder,
+; 8 no room.
 
 Unicode true
 !ifndef TARGET
@@ -69,6 +70,7 @@ Var IsUpgrade    ; in the uninstaller: the next version comes at once
 
 !include "common.nsh"
 !include "${FILES}"
+!define /math SIZE_MIB ${SIZE_KIB} / 1024
 
 !define MUI_ABORTWARNING
 Page custom ForWhom ForWhomLeft
@@ -236,6 +238,26 @@ Function OpenAsThePerson
   Exec '"$WINDIR\explorer.exe" "$INSTDIR\${PROGRAM}"'
 FunctionEnd
 
+; Room for all of it, before the older one is taken out, whose room counts too. In MiB, as the
+; numbers here have 32 bits. A disk that does not say is believed.
+Function CheckRoom
+  ${GetRoot} "$INSTDIR" $R1
+  ClearErrors
+  ${DriveSpace} "$R1\" "/D=F /S=M" $R2
+  ${If} ${Errors}
+    Return
+  ${EndIf}
+  ${If} $Older == $INSTDIR
+    ReadRegDWORD $R3 SHCTX "${UNINSTALL}" "EstimatedSize"
+    IntOp $R3 $R3 / 1024
+    IntOp $R2 $R2 + $R3
+  ${EndIf}
+  ${If} $R2 <= ${SIZE_MIB}
+    ${EndWith} 8 "There is not enough room in “$INSTDIR”: Hearth needs ${SIZE_MIB} MB. Free some \
+space, and try again; nothing was changed."
+  ${EndIf}
+FunctionEnd
+
 ; Back to an older version: one that Hearth has fetched, newer still, would be started in its place.
 Function LeaveFetched
   ${GetParameters} $R0
@@ -252,6 +274,7 @@ FunctionEnd
 Section "Hearth"
   SectionIn RO
   Call CheckFolder
+  Call CheckRoom
   ${If} $Older != ""
     ${WaitUntilFree} "$Older\${PROGRAM}"
     ${WaitUntilFree} "$Older\${HELPER}"

@@ -160,6 +160,10 @@ class Wine:
     def remove(self, key: str) -> None:
         self._run("wine", "reg", "delete", key, "/f")
 
+    def attach(self, letter: str, folder: Path) -> None:
+        """Another disk."""
+        (self.drive.parent / "dosdevices" / letter).symlink_to(folder)
+
     def has(self, key: str) -> bool:
         return self._run("wine", "reg", "query", key).returncode == 0
 
@@ -272,6 +276,37 @@ def test_a_helper_that_still_runs_is_waited_for(wine: Wine, icons: Path, tmp_pat
         assert wine.uninstall(wine.own) == 5
     assert wine.start(made[1], "/S") == 0
     assert wine.uninstall(wine.own) == 0
+
+
+def test_without_room_the_older_one_stays(wine: Wine, icons: Path, tmp_path: Path) -> None:
+    """It is taken out before the newer one is put there."""
+    drive = tmp_path / "small"
+    drive.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(drive)],
+        capture_output=True,
+        check=False,
+    )
+    if mounted.returncode != 0:
+        pytest.skip("only root can make a small disk")
+    try:
+        wine.attach("s:", drive)
+        made = []
+        for version, n_bytes in (("1.0.0", 2_000_000), ("1.1.0", 9_000_000)):
+            files = bundle(tmp_path / version)
+            (files / "_internal" / "weights").write_bytes(os.urandom(n_bytes))
+            out = tmp_path / f"Hearth-{version}.exe"
+            stub = Wanted(files, icons, version, "x86_64", out, target=WINDOWS_64)
+            made.append(nsis.compiled(stub))
+        assert wine.start(made[0], "/S", "/CurrentUser", r"/D=S:\Hearth") == 0
+        before = installed(drive / "Hearth")
+        assert wine.start(made[1], "/S") == 8
+        assert installed(drive / "Hearth") == before
+        assert wine.value(rf"HKCU\{UNINSTALL}", "DisplayVersion") == "1.0.0"
+        assert wine.start(made[0], "/S") == 0, "there is room for what is as large as before"
+        assert wine.start(drive / "Hearth" / "uninstall.exe", "/S", r"_?=S:\Hearth") == 0
+    finally:
+        subprocess.run(["umount", "--lazy", str(drive)], check=True)
 
 
 def test_for_everyone_nothing_is_removed_where_a_person_may_write(
