@@ -80,9 +80,28 @@ def test_the_words_for_dev_py_are_understood() -> None:
     for name in BUILDS:
         lines = re.findall(r"dev\.py package(.*)", said(name))
         parsed = [command.parse(line.split()) for line in lines]
-        # First all that people install; then, of the same bundle, what is fetched by who has it.
-        assert [asked.only for asked in parsed] == [None, "update"][: 1 if name == "macos" else 2]
-        assert [asked.keep for asked in parsed] == [False, True][: len(parsed)]
+        # First the bundle, or all; then, of the same bundle, the rest, and what is fetched by who
+        # has it.
+        assert [(asked.only, asked.keep) for asked in parsed] == {
+            "linux": [(None, False), ("update", True)],
+            "windows": [("bundle", False), (None, True), ("update", True)],
+            "macos": [("bundle", False), (None, True)],
+        }[name]
+
+
+def test_nothing_of_others_is_built_where_a_secret_can_be_read() -> None:
+    """Packages that are compiled on the way run their own scripts."""
+    for name in BUILDS:
+        steps = JOBS[name]["steps"]
+        secret = [number for number, step in enumerate(steps) if "secrets." in str(step)]
+        built = [
+            number
+            for number, step in enumerate(steps)
+            if "dev.py package" in step.get("run", "") and "--keep" not in step["run"]
+        ]
+        assert len(built) == 1
+        assert all(number > built[0] for number in secret), name
+        assert "secrets." not in str(JOBS[name].get("env", "")) + str(WORKFLOW["env"])
 
 
 def test_who_publishes_names_the_source_of_newer_versions_and_nobody_else() -> None:
