@@ -299,7 +299,7 @@ class MainWindow(QWidget):
             self._coming = ComingPage()
             self._coming.left.connect(self.show_chat)
             self.pages.addWidget(self._coming)
-        self._coming.show_title(button.text())
+        self._coming.show_title(button.accessibleName())
         self.pages.setCurrentWidget(self._coming)
         self._mark()
         button.setChecked(True)

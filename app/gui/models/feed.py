@@ -15,12 +15,14 @@ from PySide6.QtGui import QPaintEvent
 from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
 
 from app.gui import theme
+from app.gui.slices import Slices
 from app.gui.widgets.buttons import TextButton
 
 Maker: TypeAlias = Callable[[], QWidget]
 FIRST = 8
+AT_ONCE = 2
+"""So few are made before the window has its turn: a row takes some milliseconds."""
 STEP = 4
-"""So few at a time that nobody notices while scrolling: a row takes some milliseconds to make."""
 PRESSED = 12
 
 
@@ -37,6 +39,7 @@ class Feed(QFrame):
         self._order: list[int] = []
         self._wanted: list[int] = []
         self._n_shown = FIRST
+        self._making = Slices((), self)
         self._more = _More()
         self._more.clicked.connect(partial(self.show_more, PRESSED))
         self._more.seen.connect(self.show_more)
@@ -50,10 +53,15 @@ class Feed(QFrame):
     @property
     def is_complete(self) -> bool:
         """Whether every row that is wanted exists."""
-        return self._n_shown >= len(self._wanted)
+        return self._making.is_done and self._n_shown >= len(self._wanted)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether no row is on its way."""
+        return self._making.is_done
 
     def show_rows(self, makers: Sequence[Maker]) -> None:
-        """Show other rows in place of those before."""
+        """Show other rows in place of those before; they come a few at a time."""
         for framed in self._framed.values():
             self._column.removeWidget(framed)
             framed.hide()
@@ -74,22 +82,31 @@ class Feed(QFrame):
         self._n_shown += n_rows
         self._place()
 
-    def show_up_to(self, at: int) -> None:
-        """Make the rows up to this place, if they are not there yet."""
-        if at >= self._n_shown:
-            self._n_shown = at + 1
-            self._place()
+    def show_up_to(self, at: int, *, now: bool = True) -> None:
+        """Have the rows up to this place, at once or a few at a time."""
+        self._n_shown = max(self._n_shown, at + 1)
+        for place in self._wanted[: at + 1] if now else ():
+            if place not in self._framed:
+                self._make(place)
+        self._place()
 
     def _place(self) -> None:
+        """Show what is wanted as far as it exists, make the next few, and so on."""
         shown = self._wanted[: self._n_shown]
-        for at in shown:
-            if at not in self._framed:
+        missing = [at for at in shown if at not in self._framed]
+        if self._making.is_done:
+            for at in missing[:AT_ONCE]:
                 self._make(at)
-        wanted = set(shown)
+            missing = missing[AT_ONCE:]
+            if missing:
+                self._making.add(self._place)
+        wanted = set(shown).difference(missing)
         for at, framed in self._framed.items():
             framed.line.setVisible(bool(shown) and at != shown[0])
             framed.setVisible(at in wanted)
-        n_left = len(self._wanted) - len(shown)
+        # Below rows that are still to come it would be seen, and ask for more than has room.
+        is_seen_too_soon = bool(missing) and not self._more.hasFocus()
+        n_left = 0 if is_seen_too_soon else len(self._wanted) - len(shown)
         self._more.show_count(n_left)
         self.setVisible(bool(shown))
 

@@ -62,7 +62,7 @@ class FilesCard(Feed):
         had_focus = self.isAncestorOf(self.window().focusWidget() or self)
         self._lines, self._recommended, self.at = tuple(lines), recommended, at
         self.show_rows([self._maker(place) for place in range(len(lines))])
-        self.show_up_to(at + 1)
+        self.show_up_to(at + 1, now=had_focus)
         if had_focus and at in self.rows:
             self.rows[at].setFocus(Qt.FocusReason.OtherFocusReason)
 

@@ -16,7 +16,7 @@ from app.foundation.errors import HearthError
 from app.gui import icons, theme
 from app.gui.downloads.model import DownloadsModel
 from app.gui.models.entries import BestCard, EntryRow, searched_words, shown_words
-from app.gui.models.feed import Feed
+from app.gui.models.feed import FIRST, Feed
 from app.gui.models.situation import Situation
 from app.gui.models.subjects import Outlook, Suited
 from app.gui.models.words import machine_words
@@ -85,6 +85,8 @@ class Listing(QWidget):
             self.feed.show_rows([partial(self._row, each, place_of) for each in suited.others])
             self._others.setVisible(bool(suited.others))
             self._filter()
+            if focused:
+                self.feed.show_up_to(FIRST - 1)
         self.show_places(place_of)
         if not self.cards:
             self._show_none(bool(suited.others))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent, QShowEvent
-from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
 from app.foundation.errors import HearthError
 from app.gui.bridge import Bridge
@@ -28,6 +28,7 @@ from app.gui.models.smaller.model import SmallerModel
 from app.gui.models.subjects import Suited
 from app.gui.notify import Notifier
 from app.gui.services import GuiServices
+from app.gui.slices import Slices
 from app.gui.widgets.cards import centred, scrolled
 
 SUITED, HERE, HUB = range(3)
@@ -62,11 +63,11 @@ class ModelsPage(QWidget):
         hub_desk = HubDesk(services, self._desk)
         self.setProperty("kind", "page")
         self.setAccessibleName(self.tr("Models"))
-        stocking = Stocking(services)
+        self._hub_desk = hub_desk
         self.listing = Listing(self._downloads)
         self.smaller = SmallerModel(services.smaller_files, bridge, notify, self)
-        self.library = LibraryPlace(self._desk, stocking, bridge, notify, self.smaller)
-        self.hub = HubPlace(hub_desk, bridge, notify, self._downloads)
+        self._library: LibraryPlace | None = None
+        self._hub: HubPlace | None = None
         self._suited: Latest[tuple[Suited, tuple[str, ...]]] = Latest(
             bridge, self._found_suited, self._not_found, self
         )
@@ -89,6 +90,44 @@ class ModelsPage(QWidget):
         )
         self._arrange()
         self._connect()
+        # The other places are made while the first one is looked at.
+        self._slices = Slices((lambda: self.library, lambda: self.hub), self)
+
+    @property
+    def library(self) -> LibraryPlace:
+        """The place “On this computer”; made when it is first needed."""
+        if self._library is None:
+            self._library = place = LibraryPlace(
+                self._desk, Stocking(self._services), self._bridge, self._notify, self.smaller
+            )
+            self._put(HERE, place)
+            place.details_asked.connect(self.openings.open_file)
+            place.smaller_asked.connect(self.openings.open_smaller)
+            place.chat_asked.connect(self.use_asked)
+            place.file_asked.connect(self.file_asked)
+            place.stocked.connect(self._stocked)
+            place.removed.connect(self.removed)
+        return self._library
+
+    @property
+    def hub(self) -> HubPlace:
+        """The place “Hugging Face”; made when it is first needed."""
+        if self._hub is None:
+            self._hub = place = HubPlace(
+                self._hub_desk, self._bridge, self._notify, self._downloads
+            )
+            self._put(HUB, place)
+            place.details_asked.connect(self.openings.open_outlook)
+            place.chat_asked.connect(self.use_asked)
+            place.repo_asked.connect(self.openings.open_repository)
+            if self.listing.suited is not None:
+                place.show_catalogue(self.listing.suited, self.openings.place_of)
+        return self._hub
+
+    def _put(self, at: int, place: QWidget) -> None:
+        area = self._stack.widget(at)
+        assert isinstance(area, QScrollArea)
+        area.setWidget(centred(place))
 
     @property
     def details(self) -> Details | None:
@@ -130,13 +169,10 @@ class ModelsPage(QWidget):
         super().keyPressEvent(event)
 
     def _arrange(self) -> None:
-        for place, name in (
-            (self.listing, self.places.buttons[SUITED].text()),
-            (self.library, self.places.buttons[HERE].text()),
-            (self.hub, self.places.buttons[HUB].text()),
-        ):
-            scroll = scrolled(place, name)
+        for button in self.places.buttons:
+            scroll = scrolled(QWidget(), button.text())
             self._stack.addWidget(scroll)
+        self._put(SUITED, self.listing)
         above = centred(self.head)
         beside = scroll.verticalScrollBar().sizeHint().width()
         above.setContentsMargins(0, 0, beside, 0)
@@ -154,15 +190,6 @@ class ModelsPage(QWidget):
         self.listing.details_asked.connect(self.openings.open_outlook)
         self.listing.chat_asked.connect(self.use_asked)
         self.listing.again_asked.connect(self._look)
-        self.library.details_asked.connect(self.openings.open_file)
-        self.library.smaller_asked.connect(self.openings.open_smaller)
-        self.library.chat_asked.connect(self.use_asked)
-        self.library.file_asked.connect(self.file_asked)
-        self.library.stocked.connect(self._stocked)
-        self.library.removed.connect(self.removed)
-        self.hub.details_asked.connect(self.openings.open_outlook)
-        self.hub.chat_asked.connect(self.use_asked)
-        self.hub.repo_asked.connect(self.openings.open_repository)
         self.openings.use_asked.connect(self.use_asked)
         self.openings.search_asked.connect(self._search)
         self.openings.settings_asked.connect(self.settings_asked)
@@ -174,8 +201,11 @@ class ModelsPage(QWidget):
 
     def _look(self) -> None:
         """Find anew what is here and what suits: files and free memory come and go."""
-        self.library.look()
+        self._slices.add(self._look_here)
         self._suited.ask(self._find_suited)
+
+    def _look_here(self) -> None:
+        self.library.look()
 
     def _find_suited(self) -> tuple[Suited, tuple[str, ...]]:
         return self._desk.suited(), catalogue_notes(self._services.profile)
@@ -183,7 +213,8 @@ class ModelsPage(QWidget):
     def _found_suited(self, found: tuple[Suited, tuple[str, ...]]) -> None:
         suited, notes = found
         self.listing.show_suited(suited, self.openings.place_of, notes)
-        self.hub.show_catalogue(suited, self.openings.place_of)
+        if self._hub is not None:
+            self._hub.show_catalogue(suited, self.openings.place_of)
 
     def _not_found(self, error: BaseException) -> None:
         if isinstance(error, HearthError):
@@ -198,7 +229,8 @@ class ModelsPage(QWidget):
         suited = self.listing.suited
         if is_changed and suited is not None:
             self.listing.show_places(self.openings.place_of)
-            self.hub.show_catalogue(suited, self.openings.place_of)
+            if self._hub is not None:
+                self._hub.show_catalogue(suited, self.openings.place_of)
 
     def _came(self) -> None:
         """A download has ended well, or a smaller file: it is on this computer now."""

@@ -26,7 +26,7 @@ def searched(page: ModelsPage, words: str, qtbot: QtBot, settled: Settled) -> li
     page.hub.search.clear()
     qtbot.keyClicks(page.hub.search, words)
     qtbot.keyClick(page.hub.search, Qt.Key.Key_Return)
-    settled(lambda: not page.hub.situation.is_busy)
+    settled(lambda: not page.hub.situation.is_busy and page.hub.feed.is_settled)
     return [row.repo.id for row in page.hub.rows]
 
 
@@ -77,6 +77,7 @@ def test_order_and_the_same_search_again(
     assert first[0] == "example-labs/Tiny-Llama-GGUF"
     online.hub.sorts.buttons[2].click()
     settled(lambda: not online.hub.situation.is_busy)
+    settled(lambda: online.hub.feed.is_settled)
     liked = [row.repo.id for row in online.hub.rows]
     assert liked[0] == "example-labs/Tiny-Mixtral-GGUF"
     before = asked_of_hub(hub)

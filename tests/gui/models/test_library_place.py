@@ -158,5 +158,6 @@ def test_hundreds_of_models_make_few_rows_and_can_be_filtered(
     assert len(here.library.rows) < 60
     assert here.library.search.isVisible()
     qtbot.keyClicks(here.library.search, "model 123")
+    settled(lambda: here.library.feed.is_settled)
     shown = [row for row in here.library.rows if row.isVisible()]
     assert [row.item.name for row in shown] == ["Model 123"]

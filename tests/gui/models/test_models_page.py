@@ -31,6 +31,7 @@ from tests.gui.models.conftest import Settled, saved, without_memory
 @pytest.fixture
 def filled(tiny: str, page: ModelsPage, settled: Settled) -> ModelsPage:
     settled(lambda: bool(page.listing.rows) and len(page.library.rows) == 2)
+    settled(lambda: page.listing.feed.is_settled)
     return page
 
 
@@ -104,9 +105,12 @@ def shown(page: ModelsPage) -> list[str]:
     return [row.outlook.model.name for row in rows if row.isVisibleTo(page.listing)]
 
 
-def test_the_filter_narrows_by_words_and_by_what_runs(filled: ModelsPage, qtbot: QtBot) -> None:
+def test_the_filter_narrows_by_words_and_by_what_runs(
+    filled: ModelsPage, qtbot: QtBot, settled: Settled
+) -> None:
     listing = filled.listing
     qtbot.keyClicks(listing.search, "granite")
+    settled(lambda: listing.feed.is_settled)
     assert shown(filled)
     assert all("Granite" in name for name in shown(filled))
     listing.search.clear()
@@ -115,6 +119,7 @@ def test_the_filter_narrows_by_words_and_by_what_runs(filled: ModelsPage, qtbot:
     listing.only_fitting.setChecked(True)
     while not listing.feed.is_complete:
         listing.feed.show_more()
+        settled(lambda: listing.feed.is_settled)
     fitting = [each for each in listing.suited.others if each.plan.fits != "no"]
     assert sorted(shown(filled)) == sorted(each.model.name for each in fitting)
     assert len(fitting) < len(listing.suited.others)
@@ -139,12 +144,16 @@ def test_a_long_list_makes_its_rows_as_they_are_seen(filled: ModelsPage, settled
     assert [row.outlook for row in filled.listing.rows] == list(filled.listing.suited.others)
 
 
-def test_what_is_below_can_be_asked_for_by_keyboard(filled: ModelsPage, qtbot: QtBot) -> None:
+def test_what_is_below_can_be_asked_for_by_keyboard(
+    filled: ModelsPage, qtbot: QtBot, settled: Settled
+) -> None:
     feed = filled.listing.feed
     before = len(feed.made)
     more = next(b for b in feed.findChildren(TextButton) if b.text().startswith("Show "))
+    more.setFocus()
     qtbot.keyClick(more, Qt.Key.Key_Return)
-    assert len(feed.made) >= before + PRESSED
+    settled(lambda: len(feed.made) >= before + PRESSED)
+    assert filled.window().focusWidget() is more
 
 
 def test_a_recommended_model_opens_by_keyboard_and_escape_leads_back(

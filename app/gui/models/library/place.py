@@ -15,7 +15,7 @@ from app.gui import icons, theme
 from app.gui.aside import InTurn
 from app.gui.bridge import Bridge
 from app.gui.models.desk import Desk
-from app.gui.models.feed import Feed
+from app.gui.models.feed import FIRST, Feed
 from app.gui.models.latest import Latest
 from app.gui.models.library.deeds import Deed
 from app.gui.models.library.importing import Importing
@@ -155,6 +155,8 @@ class LibraryPlace(QWidget):
         self.search.setVisible(len(stock.items) > _FILTERED)
         self.feed.show_rows([partial(self._row, item) for item in stock.items])
         self._filter()
+        if focused:
+            self.feed.show_up_to(FIRST - 1)
         rows = {row.item.choice: row for row in self.rows}
         if focused and rows:
             # Where it was, or where it would be now.
