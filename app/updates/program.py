@@ -6,6 +6,7 @@ whole from the moment it has its name, so that a kill at any step leaves a versi
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from app.foundation.atomic import write_atomically
-from app.foundation.errors import NotPossibleHere, UpdateRefused
+from app.foundation.errors import HearthError, NotPossibleHere, UpdateRefused
 from app.foundation.launcher import FIRST, LAUNCHED, NOTE, STAY
 from app.foundation.own_environment import without_our_own
 from app.foundation.versions import Pointer, Versions, is_version, number
@@ -122,6 +123,7 @@ class Program:
         Short: for when Hearth is quit. Raises UpdateRefused, StorageError.
         """
         if not self.staged():
+            self._leave_overtaken()
             return ""
         with alone(self.versions.folder):
             version = self.staged()
@@ -136,6 +138,19 @@ class Program:
             remove(self._staged)
             self._tidy({version, before, self.own})
         return version
+
+    def _leave_overtaken(self) -> None:
+        """A newer Hearth was installed over the first one: what was fetched before is never started
+        again, and takes room. What still runs stays until the next time."""
+        pointer, program = self.versions.pointer(), self._executable
+        if program is None or program.is_relative_to(self.versions.folder):
+            return
+        there = self.versions.all()
+        if not there or any(number(each) > number(self.own) for each in there):
+            return
+        with contextlib.suppress(HearthError), alone(self.versions.folder):
+            self._point(Pointer(failed=pointer.failed))
+            self._tidy(set())
 
     def undo(self) -> str:
         """Back to the version before, from the next start on; the one that will be started, ""

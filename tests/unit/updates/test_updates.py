@@ -171,6 +171,27 @@ def test_a_version_that_still_runs_is_not_taken_away(place: Place) -> None:
     assert names == {NEW}
 
 
+def test_what_a_newer_installed_hearth_has_overtaken_goes(place: Place) -> None:
+    """It would never be started again; the package of a system knows nothing of it."""
+    place.publisher.offer()
+    assert place.install()
+    place.updates.settle()
+    home = place.folder / "versions" / NEW
+    fetched = place.made(NEW, home / "hearth" / "hearth")
+    assert fetched.settle() == ""
+    assert place.updates.settle() == ""
+    assert home.is_dir(), "it is the one in use"
+    held = hold(home)
+    assert held is not None
+    later = place.made(NEWER)
+    assert later.settle() == ""
+    assert home.is_dir(), "it runs still"
+    os.close(held)
+    assert place.made(NEWER).settle() == ""
+    assert not home.exists()
+    assert Versions(place.folder).pointer().version == ""
+
+
 def test_a_version_that_is_gone_or_damaged_is_installed_again(place: Place) -> None:
     place.publisher.offer()
     assert place.install()
