@@ -212,6 +212,7 @@ def test_installed_upgraded_and_removed_with_nothing_left_but_the_profile(
     assert wine.start(setups.older, "/S") == 0
     assert installed(wine.own) == {*OURS, ONLY_OLD}
     assert wine.value(rf"HKCU\{UNINSTALL}", "DisplayVersion") == "1.9.0"
+    assert wine.value(rf"HKCU\{UNINSTALL}", "Publisher") == "The Hearth developers"
     assert wine.value(rf"{CLASSES}\.gguf") == "Hearth.gguf"
     command = wine.value(rf"{CLASSES}\Hearth.gguf\shell\open\command")
     assert command is not None
