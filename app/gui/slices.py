@@ -15,6 +15,8 @@ from PySide6.QtCore import QObject, QTimer, Signal
 PART_S: Final = 0.004
 """After so long nothing more is begun in one turn: what was made is laid out and drawn after it,
 which takes as long again."""
+_PAUSE_MS: Final = 1
+"""Not 0: then Qt may begin the next turn before it lays out and draws what this one made."""
 
 
 class Slices(QObject):
@@ -46,7 +48,7 @@ class Slices(QObject):
     def _ask(self) -> None:
         if self._parts and not self._is_asked:
             self._is_asked = True
-            QTimer.singleShot(0, self, self._turn)
+            QTimer.singleShot(_PAUSE_MS, self, self._turn)
 
     def _turn(self) -> None:
         self._is_asked = False

@@ -50,13 +50,14 @@ class Sheets(QObject):
         column_of.setProperty("kind", "column")
         column = QVBoxLayout(column_of)
         column.setContentsMargins(theme.SPACE_24, 0, theme.SPACE_24, theme.SPACE_32)
-        column.addWidget(inner)
         column.addStretch(1)
         scroll = scrolled(column_of, title)
         focused = self._page.window().focusWidget()
         self._open.append(_Sheet(inner, title, scroll, self._stack.currentWidget(), focused))
         self._stack.addWidget(scroll)
         self._stack.setCurrentWidget(scroll)
+        # Last: a widget is styled anew, with all that is in it, each time it gets another parent.
+        column.insertWidget(0, inner)
         self.changed.emit()
 
     def close_top(self) -> bool:
