@@ -22,6 +22,7 @@ from app.foundation.versions import Pointer, Versions, is_version, number
 
 MOST_TRIES: Final = 2
 _MOST_ALIVE: Final = 8
+_IN_ORDER: Final = ".ended"
 #: Said by the launcher to the version that it starts: which, by which, and the note of this try.
 LAUNCHED: Final = "HEARTH_LAUNCHED"
 FIRST: Final = "HEARTH_FIRST"
@@ -84,9 +85,28 @@ def ended_in_order() -> None:
     """This start did not crash, whatever else it did: it is not counted. Never raises."""
     global _note
     note, _note = _note, None
-    if note is not None:
+    if note is None:
+        return
+    try:
+        note.unlink(missing_ok=True)
+    except OSError:
+        # On Windows the launcher, which waits for this process, has it open.
         with contextlib.suppress(OSError):
-            note.unlink()
+            _end_of(note).touch(mode=0o600)
+
+
+def _end_of(note: Path) -> Path:
+    """What stands beside a note that could not be removed by a start that ended in order."""
+    return note.with_name(f"{note.name}{_IN_ORDER}")
+
+
+def _ended(note: Path) -> bool:
+    """Whether the start that left this note ended in order; said once."""
+    try:
+        _end_of(note).unlink()
+    except OSError:
+        return False
+    return True
 
 
 class Launcher:
@@ -140,8 +160,9 @@ class Launcher:
             if not lock(descriptor):
                 os.close(descriptor)  # a start that is still under way
                 continue
-            if os.fstat(descriptor).st_size == 0:
+            if os.fstat(descriptor).st_size == 0 or _ended(note):
                 try:
+                    os.ftruncate(descriptor, 0)
                     os.write(descriptor, version.encode("ascii"))
                     os.fsync(descriptor)
                 except OSError:
@@ -170,8 +191,9 @@ def _run(program: Path, words: Sequence[str], environment: dict[str, str]) -> in
     """Raises OSError where it cannot be started."""
     command = [str(program), *words]
     if os.name == "posix":
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
         os.execve(program, command, environment)
     import signal
     import subprocess

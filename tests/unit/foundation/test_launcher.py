@@ -27,7 +27,14 @@ print(json.dumps(["{version}", sys.argv[1:]]), flush=True)
 way = "{way}"
 if way == "well":
     launcher.started_well("{version}")
+    launcher.ended_in_order()
 elif way == "in order":
+    launcher.ended_in_order()
+elif way == "in order, held":
+    from pathlib import Path
+    def refuse(path, missing_ok=False):
+        raise PermissionError(13, "Windows: another process has it open")
+    Path.unlink = refuse
     launcher.ended_in_order()
 elif way == "waits":
     sys.stdin.read()
@@ -138,6 +145,30 @@ def test_what_ended_in_order_is_no_failure(installed: Installed) -> None:
     for _ in range(4):
         assert installed.start("plan", "model") == NEW
     assert not installed.versions.pointer().proven
+
+
+def test_what_ended_in_order_is_none_either_where_its_note_cannot_be_removed(
+    installed: Installed,
+) -> None:
+    """On Windows the one that started it holds the note as long as it runs."""
+    installed.put(NEW, "in order, held")
+    installed.versions.point(Pointer(NEW, proven=False))
+    for _ in range(5):
+        assert installed.start("plan", "model") == NEW
+    assert installed.versions.pointer().failed == ()
+    installed.put(NEW, "dies")
+    assert [installed.start() for _ in range(3)] == [NEW, NEW, OLD]
+    assert installed.note_count() == 0
+
+
+def test_it_is_started_also_where_nobody_listens(installed: Installed) -> None:
+    """Without an output Python has no stream to empty."""
+    installed.put(NEW)
+    installed.versions.point(Pointer(NEW, proven=False))
+    environment = {**os.environ, "XDG_DATA_HOME": str(installed.home)}
+    line = ["sh", "-c", '"$0" >&- 2>&-', str(installed.first)]
+    subprocess.run(line, env=environment, check=False)
+    assert installed.versions.pointer().proven
 
 
 def test_starts_that_are_under_way_are_no_failures(installed: Installed) -> None:
