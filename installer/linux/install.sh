@@ -68,8 +68,8 @@ pointer=$newer/current.json
 [ -f "$here/files.sha256" ] ||
     refuse "This archive was not unpacked whole: files.sha256 is missing. Unpack it again."
 printf 'Checking that all files are here …\n'
-if ! wrong=$(cd "$here" && LC_ALL=C sha256sum --check --quiet files.sha256 2>/dev/null); then
-    first=$(printf '%s\n' "$wrong" | head -n 1)
+if ! told=$(cd "$here" && LC_ALL=C sha256sum -c files.sha256 2>/dev/null); then
+    first=$(printf '%s\n' "$told" | grep -v ': OK$' | head -n 1)
     refuse "This archive was not unpacked whole, or was changed: ${first%%:*}." \
         "Fetch it again and unpack it again; nothing was installed."
 fi

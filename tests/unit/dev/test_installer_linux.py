@@ -313,6 +313,23 @@ def test_an_archive_that_is_not_whole_is_refused(
     refused(start(archive / "install.sh"), home, "not unpacked whole")
 
 
+def test_no_tool_is_asked_for_what_only_gnu_has(
+    archive: Path, home: Path, tmp_path: Path, start: Install
+) -> None:
+    """BusyBox, which some systems with glibc have, knows no long words there."""
+    other = tmp_path / "bin"
+    other.mkdir()
+    simple = '#!/bin/sh\ncase "$*" in *--*) exit 1;; esac\nexec /usr/bin/%s "$@"\n'
+    for name in ("sha256sum", "sort", "cp", "ln", "find", "df", "du"):
+        (other / name).write_text(simple % name)
+        (other / name).chmod(0o755)
+    done = start(archive / "install.sh", PATH=f"{other}:/usr/bin:/bin")
+    assert done.returncode == 0, done.stderr
+    (archive / "hearth" / "hearth").write_text("another")
+    done = start(archive / "install.sh", PATH=f"{other}:/usr/bin:/bin")
+    assert "hearth/hearth" in done.stderr
+
+
 def test_what_is_not_hearths_is_left_alone(archive: Path, home: Path, start: Install) -> None:
     for name in (".local/bin/hearth", ".local/lib/hearth"):
         other = home / name
