@@ -89,6 +89,7 @@ def _check(updates: Updates, output: Output) -> int:
     is_newer = updates.is_newer(offer, "program")
     is_newer_runtime = updates.is_newer(offer, "runtime")
     runtime = offer.runtime
+    has_failed = is_newer and updates.state().failed == offer.version
     output.document(
         {
             "serial": offer.serial,
@@ -96,6 +97,7 @@ def _check(updates: Updates, output: Output) -> int:
             "published": offer.published,
             "notes": offer.notes,
             "is_newer": is_newer,
+            "has_failed": has_failed,
             "file_bytes": _size(offer.artefact),
             "runtime": "" if runtime is None else runtime.key,
             "runtime_notes": "" if runtime is None else runtime.notes,
@@ -104,6 +106,8 @@ def _check(updates: Updates, output: Output) -> int:
         }
     )
     _say_offer(offer, is_newer, is_newer_runtime, output)
+    if has_failed:
+        output.text("It was installed on this computer before, and did not start twice.")
     return DONE
 
 

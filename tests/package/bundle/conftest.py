@@ -92,13 +92,13 @@ def hearth(executable: Path, environment: dict[str, str], home: Path) -> Hearth:
             encoding="utf-8",
             timeout=DEADLINE_S,
             check=False,
-            **_as_nobody(home, executable),
+            **as_nobody(home, executable),
         )
 
     return run
 
 
-def _as_nobody(home: Path, executable: Path) -> dict[str, int]:
+def as_nobody(home: Path, executable: Path) -> dict[str, int]:
     """Root may write anywhere; so the program is started as nobody, where nobody may come there."""
     if os.name != "posix" or os.geteuid() != 0:
         return {}
