@@ -26,6 +26,7 @@ from app.gui.models.smaller.view import SmallerView
 from app.gui.models.subjects import Opening, Outlook, Variant
 from app.gui.notify import Notifier
 from app.gui.safe_text import one_line
+from app.gui.slices import Slices
 from app.models.wanted import Wanted
 
 
@@ -60,6 +61,7 @@ class Openings(QObject):
         self._downloads = downloads
         self._smaller = smaller
         self._asked = 0
+        self._slices = Slices((), self)
         self.stock = Stock()
 
     @property
@@ -139,6 +141,13 @@ class Openings(QObject):
             place_of=self._place_of_variant,
         )
         details.use_asked.connect(self.use_asked)
+        # To make it and to lay it out takes as long again each.
+        self._slices.add(partial(self._made, asked, details))
+
+    def _made(self, asked: int, details: Details) -> None:
+        if asked != self._asked:
+            details.deleteLater()
+            return
         if self.details is not None:
             self._sheets.close_top()
         self._show(details, details.model.name)

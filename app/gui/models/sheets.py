@@ -58,6 +58,7 @@ class Sheets(QObject):
         self._stack.setCurrentWidget(scroll)
         # Last: a widget is styled anew, with all that is in it, each time it gets another parent.
         column.insertWidget(0, inner)
+        inner.show()
         self.changed.emit()
 
     def close_top(self) -> bool:
