@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,59 +20,26 @@ from app.foundation.errors import (
     UpdateRefused,
 )
 from app.foundation.locks import hold
-from app.foundation.runtimes import CHOSEN, RuntimePointer, Runtimes, choose
 from app.foundation.versions import Pointer, Versions
 from app.network.signed import SignedSource
 from app.updates.files import alone
 from app.updates.sources import program_source
 from app.updates.updates import Step
-from tests.fixtures.far_end import compressed, cut, endless, far_end, page, redirect
+from tests.fixtures.far_end import compressed, cut, endless, page, redirect
 from tests.fixtures.signing import Signer
 from tests.fixtures.updating import (
     LATER_KEY,
     NEW,
     NEWER,
     OLD,
-    OWN_KEY,
     PATH,
     Asking,
-    Publisher,
     program_of,
     runtime_of,
 )
+from tests.unit.updates.conftest import Place
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="a script is the program here")
-
-
-class Place(Asking):
-    """A Hearth and its publisher."""
-
-    def __init__(self, home: Path, publisher: Publisher) -> None:
-        super().__init__(home, publisher.source)
-        self.publisher = publisher
-        self.steps: list[Step] = []
-
-    def install(self, kind: str = "program") -> bool:
-        return self.updates.install(kind, Cancellation(), self.steps.append)  # type: ignore[arg-type]
-
-    def refused(self, kind: type[HearthError], what: str = "check") -> HearthError:
-        """The refusal; the version that runs is the one that is started again."""
-        with pytest.raises(kind) as caught:
-            self.updates.check() if what == "check" else self.install(what)
-        assert caught.value.title
-        assert self.updates.settle() == ""
-        state = self.updates.state()
-        assert (state.next_version, state.staged) == ("", "")
-        assert not list(self.folder.glob("versions/*"))
-        return caught.value
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
-    with far_end() as far:
-        found = Place(tmp_path, Publisher(far))
-        yield found
-        found.client.close()
 
 
 def test_this_build_asks_nobody(place: Place) -> None:
@@ -453,63 +418,6 @@ def test_what_is_no_bundle_is_not_updated(place: Place) -> None:
     assert "not updated apart" in place.refused(NotPossibleHere, "runtime").title
     assert place.updates.state().hindrance
     assert place.updates.check().version == NEW  # but told of
-
-
-def test_a_runtime_is_used_once_it_passed_and_can_be_taken_back(
-    place: Place, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tried: list[Path] = []
-    place.gate = tried.append
-    place.updates = place.made()
-    place.publisher.offer(OLD, runtime_files=runtime_of(LATER_KEY))
-    assert place.updates.is_newer(place.updates.check(), "runtime")
-    assert place.updates.state().runtime == OWN_KEY
-    assert place.install("runtime")
-    home = place.folder / "runtimes" / LATER_KEY
-    assert tried == [home]
-    state = place.updates.state()
-    assert (state.runtime, state.can_undo_runtime, state.staged) == (LATER_KEY, True, "")
-    # Emptied through the fixture, so that what is chosen below does not outlive the test.
-    monkeypatch.setenv(CHOSEN, "")
-    assert choose(place.folder, place.own_runtime) == home
-    assert os.environ[CHOSEN] == str(home)
-    assert choose(place.folder, place.own_runtime) is None  # what is named stands
-    monkeypatch.setenv(CHOSEN, "")
-    assert place.updates.undo("runtime") == ""
-    assert choose(place.folder, place.own_runtime) is None
-    assert place.updates.state().runtime == OWN_KEY
-    assert "no runtime update" in str(_raised(lambda: place.updates.undo("runtime")))
-
-
-def test_a_runtime_that_answers_otherwise_is_not_used(place: Place) -> None:
-    def wrong(_runtime: Path) -> None:
-        raise UpdateRefused("The new runtime does not compute what it should.", "", "")
-
-    place.gate = wrong
-    place.updates = place.made()
-    place.publisher.offer(OLD, runtime_files=runtime_of(LATER_KEY))
-    assert "does not compute" in place.refused(UpdateRefused, "runtime").title
-    assert not list((place.folder / "runtimes").iterdir())
-    place.gate = lambda runtime: None
-    place.updates = place.made()
-    place.publisher.offer(OLD, runtime_files=runtime_of("cc" * 10))
-    assert "not what it was said" in place.refused(UpdateRefused, "runtime").title
-    assert place.updates.state().runtime == OWN_KEY
-
-
-def test_a_newer_hearth_uses_the_runtime_that_it_brought(place: Place) -> None:
-    place.publisher.offer(OLD, runtime_files=runtime_of(LATER_KEY))
-    assert place.install("runtime")
-    (place.own_runtime / "manifest.json").write_text(json.dumps({"key": "dd" * 10}))
-    assert Runtimes(place.folder).in_use(place.own_runtime) is None
-    (place.folder / "runtime.json").write_text("{")
-    assert Runtimes(place.folder).pointer() == RuntimePointer()
-
-
-def test_a_runtime_for_other_bindings_is_not_offered(place: Place) -> None:
-    content = place.publisher.offer(OLD, runtime_files=runtime_of(LATER_KEY))
-    place.publisher.publish(content.replace(b'"0.3.36"', b'"0.3.37"'))
-    assert not place.updates.is_newer(place.updates.check(), "runtime")
 
 
 def _raised(act: object) -> HearthError:
