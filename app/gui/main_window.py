@@ -20,7 +20,7 @@ from app.gui.bridge import Bridge
 from app.gui.chat.page import ChatPage
 from app.gui.downloads.place import DownloadsPlace
 from app.gui.notify import Notifier
-from app.gui.readying import ComingPage, Readying
+from app.gui.readying import Readying
 from app.gui.services import GuiServices
 from app.gui.side_panel import SidePanel
 from app.gui.widgets.banner import BannerColumn
@@ -31,6 +31,7 @@ from app.settings.schema import SIDEBAR_VISIBLE
 
 if TYPE_CHECKING:
     from app.gui.models.page import ModelsPage
+    from app.gui.widgets.coming import ComingPage
     from app.gui.widgets.shortcuts import ShortcutsOverlay
 
 
@@ -296,6 +297,8 @@ class MainWindow(QWidget):
 
     def _show_coming(self, button: QAbstractButton) -> None:
         if self._coming is None:
+            from app.gui.widgets.coming import ComingPage
+
             self._coming = ComingPage()
             self._coming.left.connect(self.show_chat)
             self.pages.addWidget(self._coming)
@@ -322,7 +325,7 @@ def _take_file(window: MainWindow, path: str) -> None:
 
 def _go_on(window: MainWindow, show: Callable[[], None]) -> None:
     """What a page needs has come. Whoever is elsewhere by now is not led back."""
-    if isinstance(window.pages.currentWidget(), ComingPage):
+    if window.pages.currentWidget() is window._coming:
         show()
 
 

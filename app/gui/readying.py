@@ -10,15 +10,10 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from PySide6.QtCore import QObject, QTimer, Signal
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtCore import QObject, QTimer
 
-from app.gui import theme
 from app.gui.aside import aside
 from app.gui.bridge import Bridge
-from app.gui.widgets.buttons import IconButton
-from app.gui.widgets.cards import centred
-from app.gui.widgets.plain import PlainLabel
 
 MODELS: Final = "app.gui.models.page"
 SETTINGS: Final = "app.gui.settings.page"
@@ -72,36 +67,6 @@ class Readying(QObject):
     def _not_ready(self, _error: BaseException) -> None:
         """Whoever needs it imports it, and says what is wrong with it."""
         self._ready(None)
-
-
-class ComingPage(QWidget):
-    """The frame of a page that is on its way: the way back, and its title. `left` asks for the
-    chat."""
-
-    left = Signal()
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setProperty("kind", "page")
-        back = IconButton("arrow-left", self.tr("Back to the chat"), shortcut_text="Esc")
-        back.clicked.connect(self.left)
-        self._title = PlainLabel(role="title", wrap=False)
-        head = QWidget()
-        row = QHBoxLayout(head)
-        row.setContentsMargins(theme.SPACE_16, theme.SPACE_16, theme.SPACE_24, theme.SPACE_8)
-        row.setSpacing(theme.SPACE_8)
-        row.addWidget(back)
-        row.addWidget(self._title, 1)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(centred(head))
-        column.addStretch(1)
-        self.setFocusProxy(back)
-
-    def show_title(self, title: str) -> None:
-        """What is coming."""
-        self._title.setText(title)
-        self.setAccessibleName(title)
 
 
 def _import_all() -> None:

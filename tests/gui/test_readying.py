@@ -12,9 +12,9 @@ from pytestqt.plugin import QtBot
 from app.gui.bridge import Bridge
 from app.gui.main_window import MainWindow
 from app.gui.notify import Notifier
-from app.gui.readying import ComingPage
 from app.gui.services import GuiServices
 from app.gui.settings.page import SettingsPage
+from app.gui.widgets.coming import ComingPage
 from app.gui.window_state import WindowState
 
 Settled = Callable[[Callable[[], bool]], None]
