@@ -16,6 +16,7 @@ from typing import IO
 
 from app.foundation.errors import ProfileInUse
 from app.foundation.paths import Profile
+from app.foundation.versions import is_ours
 from app.network import offline
 
 LOCK_FILE = "window.lock"
@@ -26,6 +27,8 @@ ANSWER_MS = 1_500
 # A window that is just opening listens by then; one that is closing has let go.
 PATIENCE_S = 6.0
 _AGAIN_S = 0.1
+_LONGEST_SOCKET = 100
+"""Linux takes 107 bytes."""
 
 
 class ProfileLock:
@@ -79,12 +82,21 @@ def _lock(file: IO[bytes]) -> None:
 
 
 def server_name(profile: Profile) -> str:
-    """The socket's name: one per profile and user, short enough for every system."""
+    """The socket's name: one per profile and user, short enough for every system.
+
+    In the folder of this person's session where there is one: the usual place is everybody's, and
+    somebody else could answer there.
+    """
     # Asked for after the first paint, or by a start that opens no window.
     import hashlib
 
     place = os.fsencode(profile.root.resolve())
-    return "hearth-" + hashlib.sha256(place).hexdigest()[:24]
+    name = "hearth-" + hashlib.sha256(place).hexdigest()[:24]
+    session = Path(os.environ.get("XDG_RUNTIME_DIR", "") if sys.platform == "linux" else "")
+    path = session / name
+    if not session.is_absolute() or len(os.fsencode(path)) > _LONGEST_SOCKET:
+        return name
+    return str(path) if is_ours(session) else name
 
 
 def claim(profile: Profile, open_model: str | None = None) -> ProfileLock | None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from PySide6.QtNetwork import QLocalSocket
+from PySide6.QtWidgets import QApplication
 from pytestqt.plugin import QtBot
 
 from app.foundation.errors import ProfileInUse
@@ -30,6 +32,7 @@ time.sleep(600)
 
 SECOND = """
 import sys
+import tempfile
 from app.foundation.paths import Profile
 from app.gui.instance import claim
 from pathlib import Path
@@ -133,6 +136,28 @@ def test_a_window_that_does_not_answer_is_said(
         claim(profile)
     assert str(profile.root) in caught.value.detail
     assert caught.value.remedy
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the folder of a session is Linux's")
+def test_other_people_cannot_take_the_name_first(
+    qapp: QApplication, profile: Profile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where everybody may write, somebody could answer in the window's place."""
+    with tempfile.TemporaryDirectory() as folder:
+        session = Path(folder, "session")
+        session.mkdir(mode=0o700)
+        monkeypatch.setenv("XDG_RUNTIME_DIR", str(session))
+        assert Path(server_name(profile)).parent == session
+        server = InstanceServer(profile)
+        assert server.is_listening
+        assert len(list(session.iterdir())) == 1
+        server.close()
+        session.chmod(0o777)
+        assert "/" not in server_name(profile)
+        monkeypatch.setenv("XDG_RUNTIME_DIR", "session")
+        assert "/" not in server_name(profile)
+        monkeypatch.setenv("XDG_RUNTIME_DIR", f"/tmp/{'x' * 100}")
+        assert "/" not in server_name(profile)
 
 
 def test_profiles_do_not_meet(tmp_path: Path) -> None:
