@@ -93,6 +93,8 @@ def server_name(profile: Profile) -> str:
     place = os.fsencode(profile.root.resolve())
     name = "hearth-" + hashlib.sha256(place).hexdigest()[:24]
     session = Path(os.environ.get("XDG_RUNTIME_DIR", "") if sys.platform == "linux" else "")
+    if flatpak := os.environ.get("FLATPAK_ID"):
+        session = session / "app" / flatpak  # the rest is each start's own
     path = session / name
     if not session.is_absolute() or len(os.fsencode(path)) > _LONGEST_SOCKET:
         return name

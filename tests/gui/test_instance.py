@@ -152,6 +152,12 @@ def test_other_people_cannot_take_the_name_first(
         assert server.is_listening
         assert len(list(session.iterdir())) == 1
         server.close()
+        # Two starts of a Flatpak share this alone.
+        shared = session / "app" / "local.hearth.hearth"
+        shared.mkdir(parents=True, mode=0o700)
+        monkeypatch.setenv("FLATPAK_ID", shared.name)
+        assert Path(server_name(profile)).parent == shared
+        monkeypatch.delenv("FLATPAK_ID")
         session.chmod(0o777)
         assert "/" not in server_name(profile)
         monkeypatch.setenv("XDG_RUNTIME_DIR", "session")
