@@ -95,6 +95,8 @@ def arguments_for(system: str, machine: str, addon: str = "") -> tuple[str, ...]
         f"-DCMAKE_INSTALL_RPATH={'@loader_path' if system == 'macos' else '$ORIGIN'}",
     ]
     if system != "windows":
+        # ggml's modules are linked for the build folder first: its name's length would stay in them.
+        words.append("-DCMAKE_BUILD_RPATH_USE_ORIGIN=ON")
         for language in ("C", "CXX"):
             words.append(f'-DCMAKE_{language}_FLAGS=-ffile-prefix-map="{FOLDER}"=.')
     if machine == "x86_64":
