@@ -87,13 +87,13 @@ class Network:
 
     @once
     def client(self) -> Client:
-        from app.models.sources import CATALOGUE
+        from app.models.sources import catalogue_source
         from app.network.client import Client
         from app.updates.sources import program_source
 
         policy = Policy(
             lambda: self._settings.get(OFFLINE),
-            (*HUB_HOSTS, *CATALOGUE.hosts, *program_source().hosts),
+            (*HUB_HOSTS, *catalogue_source().hosts, *program_source().hosts),
             lambda: host_of(self.endpoint()),
         )
         made = Client(policy, self.connections, self.proxy)

@@ -17,6 +17,8 @@ LIST = "files.json"
 """Every file of the bundle's inside, with its bytes."""
 UPDATES = "updates.json"
 """Where this build asks for newer versions; not there where it asks nobody."""
+CATALOGUE = "catalogue.json"
+"""The same for newer lists of models."""
 
 
 @dataclass(frozen=True, slots=True)

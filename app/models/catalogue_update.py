@@ -24,7 +24,7 @@ from app.models.catalog import (
     load,
 )
 from app.models.catalogue_file import MOST_FILE_BYTES, catalogue_of
-from app.models.sources import CATALOGUE
+from app.models.sources import catalogue_source
 from app.network.client import Client
 from app.network.signed import Errand, NotSigned, SignedSource
 from app.network.signed import fetch as fetch_signed
@@ -61,11 +61,11 @@ class CatalogueUpdates:
     """One profile's. Thread-safe: one thing is done at a time."""
 
     def __init__(
-        self, profile: Profile, client: Callable[[], Client], source: SignedSource = CATALOGUE
+        self, profile: Profile, client: Callable[[], Client], source: SignedSource | None = None
     ) -> None:
         self._profile = profile
         self._client = client
-        self._source = source
+        self._source = catalogue_source() if source is None else source
         self._lock = threading.Lock()
 
     def state(self) -> UpdateState:

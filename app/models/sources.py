@@ -1,12 +1,18 @@
 """Where this build may fetch a newer catalogue, and whose signature it then believes.
 
-Set by whoever builds Hearth; empty, nothing is ever asked. Plain data.
+Set by whoever builds Hearth (installer/README.md says how) and kept beside the program's other
+files; from a checkout, or empty, nothing is ever asked. Any thread that may wait for a disk.
 """
 
 from __future__ import annotations
 
-from typing import Final
+import functools
 
+from app.foundation.build import CATALOGUE
 from app.network.signed import SignedSource
 
-CATALOGUE: Final = SignedSource()
+
+@functools.cache
+def catalogue_source() -> SignedSource:
+    """Nowhere, where this build names nothing or what it names makes no sense."""
+    return SignedSource.named_in(CATALOGUE)

@@ -11,6 +11,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from app.foundation import minisign
+from app.foundation.build import said_inside
 from app.foundation.errors import NetworkError
 from app.network.client import Client
 from app.network.policy import host_of
@@ -42,6 +43,16 @@ class SignedSource:
         """The hosts that may be asked for it; none where there is no source."""
         host = urlsplit(self.address).hostname if self.is_configured else None
         return (host, *self.stores) if host else ()
+
+    @classmethod
+    def named_in(cls, file: str) -> SignedSource:
+        """What a file of this bundle names; nowhere, where it is not there or makes no sense.
+        Reads a file."""
+        said = said_inside(file)
+        address, key, stores = said.get("address"), said.get("public_key"), said.get("stores", [])
+        if not isinstance(address, str) or not isinstance(key, str) or not isinstance(stores, list):
+            return cls()
+        return cls(address, key, tuple(host for host in stores if isinstance(host, str)))
 
 
 @dataclass(frozen=True, slots=True)

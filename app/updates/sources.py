@@ -8,15 +8,11 @@ from __future__ import annotations
 
 import functools
 
-from app.foundation.build import UPDATES, said_inside
+from app.foundation.build import UPDATES
 from app.network.signed import SignedSource
 
 
 @functools.cache
 def program_source() -> SignedSource:
     """Nowhere, where this build names nothing or what it names makes no sense."""
-    said = said_inside(UPDATES)
-    address, key, stores = said.get("address"), said.get("public_key"), said.get("stores", [])
-    if not isinstance(address, str) or not isinstance(key, str) or not isinstance(stores, list):
-        return SignedSource()
-    return SignedSource(address, key, tuple(host for host in stores if isinstance(host, str)))
+    return SignedSource.named_in(UPDATES)

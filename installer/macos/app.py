@@ -16,7 +16,7 @@ import subprocess
 from pathlib import Path
 from typing import Any, Final
 
-from app.foundation.build import LIST, UPDATES
+from app.foundation.build import CATALOGUE, LIST, UPDATES
 from installer.package.command import Made
 from installer.runtime.workshop import Workshop
 
@@ -64,7 +64,7 @@ def completed(application: Path, bundle: Path, icons: Path) -> dict[str, Any]:
     facts: dict[str, Any] = json.loads((inside / "build.json").read_text("utf-8"))
     # Among the programs a seal takes files of any other kind for programs without one: what is no
     # program is in Resources, and where the program looks for it stands a link.
-    for name in (*ADDED, *((UPDATES,) if (inside / UPDATES).is_file() else ())):
+    for name in (*ADDED, *(name for name in (UPDATES, CATALOGUE) if (inside / name).is_file())):
         there = contents / "Resources" / name
         if (inside / name).is_dir():
             shutil.copytree(inside / name, there, dirs_exist_ok=True)

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from app.foundation.build import LIST
-from installer.package import checks, contents, elf, facts, licences, source
+from installer.package import checks, contents, elf, facts, licences
+from installer.package.source import SETTINGS, Setting
 from installer.runtime import build as runtime_build
 from installer.runtime.workshop import Workshop
 
@@ -24,7 +25,7 @@ PROGRAM = "hearth.exe" if os.name == "nt" else "hearth"
 def make(workshop: Workshop, out: Path) -> Path:
     """The folder of a new bundle, made from this checkout. Replaces the one before."""
     runtime = runtime_build.built(workshop)
-    said = _source(workshop)
+    said = _sources(workshop)
     work, fresh = out / "work", out / "work" / "fresh"
     shutil.rmtree(fresh, ignore_errors=True)
     work.mkdir(parents=True, exist_ok=True)
@@ -38,7 +39,8 @@ def make(workshop: Workshop, out: Path) -> Path:
     _collect_licences(workshop, runtime, work, inside)
     _strip(workshop, inside)
     write_list(inside)
-    source.put(folder, said)
+    for setting, named in said:
+        setting.put(folder, named)
     _settle(folder, facts.epoch(workshop.root))
     target = out / "bundle" / "hearth"
     shutil.rmtree(target, ignore_errors=True)
@@ -47,9 +49,9 @@ def make(workshop: Workshop, out: Path) -> Path:
     return target
 
 
-def _source(workshop: Workshop) -> dict[str, Any]:
+def _sources(workshop: Workshop) -> list[tuple[Setting, dict[str, Any]]]:
     try:
-        return source.named(os.environ)
+        return [(setting, setting.named(os.environ)) for setting in SETTINGS]
     except ValueError as error:
         workshop.refuse(f"{error}\nNothing was packed; installer/README.md says what is needed.")
 

@@ -95,7 +95,7 @@ def arguments_for(system: str, machine: str, addon: str = "") -> tuple[str, ...]
         f"-DCMAKE_INSTALL_RPATH={'@loader_path' if system == 'macos' else '$ORIGIN'}",
     ]
     if system != "windows":
-        # ggml's modules are linked for the build folder first: its name's length would stay in them.
+        # ggml's modules are linked for the build's folder first: how long its name is would stay.
         words.append("-DCMAKE_BUILD_RPATH_USE_ORIGIN=ON")
         for language in ("C", "CXX"):
             words.append(f'-DCMAKE_{language}_FLAGS=-ffile-prefix-map="{FOLDER}"=.')

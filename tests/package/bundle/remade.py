@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from app.foundation.build import LIST
-from installer.package import checks, source
+from installer.package import checks
 from installer.package.facts import FILE
+from installer.package.source import VERSIONS
 
 PROGRAMS: Final = ("hearth", "hearth-driver")
 _PYZ: Final = "PYZ.pyz"
@@ -50,7 +51,7 @@ def remade(
         _change(inside / FILE, lambda told: {**told, "version": version})
         _change(inside / LIST, lambda told: {**told, FILE: (inside / FILE).stat().st_size})
     if asks is not None:
-        source.put(folder, asks)
+        VERSIONS.put(folder, asks)
     return folder
 
 

@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from installer.linux import deb
-from installer.package import command, source
+from installer.package import command
+from installer.package.source import SETTINGS
 from installer.windows import nsis
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -105,7 +106,8 @@ def test_nothing_of_others_is_built_where_a_secret_can_be_read() -> None:
 
 
 def test_who_publishes_names_the_source_of_newer_versions_and_nobody_else() -> None:
-    for name in (source.ADDRESS, source.KEY, source.STORES, deb.MAINTAINER):
+    named = [name for each in SETTINGS for name in (each.address, each.key, each.stores)]
+    for name in (*named, deb.MAINTAINER):
         assert WORKFLOW["env"][name] == f"${{{{ vars.{name} }}}}"
 
 

@@ -17,7 +17,7 @@ from app.foundation.errors import (
 )
 from app.models.catalog import catalogue, fetched_file, load, own_file
 from app.models.catalogue_update import CatalogueUpdates, Update
-from app.models.sources import CATALOGUE
+from app.models.sources import catalogue_source
 from app.network.signed import SignedSource
 from tests.fixtures.catalogues import NEXT, PATH, SHIPPED, SIGNATURE, Place, published
 from tests.fixtures.far_end import compressed, cut, endless, far_end, page, redirect
@@ -33,9 +33,8 @@ def place(tmp_path: Path) -> Iterator[Place]:
 
 
 def test_this_build_asks_nobody(place: Place) -> None:
-    assert not CATALOGUE.address
-    assert not CATALOGUE.public_key
-    assert CATALOGUE.hosts == ()
+    assert catalogue_source() == SignedSource()
+    assert catalogue_source().hosts == ()
     assert SignedSource("https://models.invalid/c.toml", "RWQ").hosts == ("models.invalid",)
     place.updates = CatalogueUpdates(place.profile, lambda: place.client)
     assert not place.updates.state().is_configured

@@ -10,13 +10,15 @@ from pathlib import Path
 import pytest
 
 from app.foundation.build import UPDATES
+from app.models.sources import catalogue_source
 from app.network.signed import SignedSource
 from app.updates.offer import offer_of, platform_name
 from app.updates.sources import program_source
 from app.updates.unpack import unpack
 from installer.linux import deb
 from installer.linux.parts import Facts
-from installer.package import source, updates
+from installer.package import updates
+from installer.package.source import MODELS, VERSIONS
 from tests.fixtures.signing import Signer
 
 ADDRESS = "https://updates.invalid/hearth/latest.json"
@@ -38,8 +40,8 @@ def test_what_was_named_when_it_was_packed_is_where_it_asks(
     bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = Signer().public_key
-    said = {source.ADDRESS: ADDRESS, source.KEY: key, source.STORES: "a.invalid, .b.invalid"}
-    source.put(bundle, source.named(said))
+    said = {VERSIONS.address: ADDRESS, VERSIONS.key: key, VERSIONS.stores: "a.invalid, .b.invalid"}
+    VERSIONS.put(bundle, VERSIONS.named(said))
     monkeypatch.setattr(sys, "_MEIPASS", str(bundle / "_internal"), raising=False)
     program_source.cache_clear()
     try:
@@ -51,32 +53,50 @@ def test_what_was_named_when_it_was_packed_is_where_it_asks(
         program_source.cache_clear()
 
 
+def test_newer_lists_of_models_are_asked_for_where_that_was_named(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = Signer().public_key
+    said = {MODELS.address: ADDRESS, MODELS.key: key, VERSIONS.stores: "a.invalid"}
+    MODELS.put(bundle, MODELS.named(said))
+    VERSIONS.put(bundle, VERSIONS.named(said))
+    monkeypatch.setattr(sys, "_MEIPASS", str(bundle / "_internal"), raising=False)
+    program_source.cache_clear()
+    catalogue_source.cache_clear()
+    try:
+        assert catalogue_source() == SignedSource(ADDRESS, key)
+        assert program_source() == SignedSource()
+    finally:
+        program_source.cache_clear()
+        catalogue_source.cache_clear()
+
+
 def test_nobody_is_asked_where_nothing_was_named(bundle: Path) -> None:
-    source.put(bundle, source.named({"HOME": "/"}))
+    VERSIONS.put(bundle, VERSIONS.named({"HOME": "/"}))
     assert not (bundle / "_internal" / UPDATES).exists()
 
 
 @pytest.mark.parametrize(
     "changed",
     [
-        {source.ADDRESS: ""},
-        {source.KEY: ""},
-        {source.KEY: "RWQ"},
-        {source.KEY: "untrusted comment: minisign public key"},
-        {source.ADDRESS: "updates.invalid/latest.json"},
-        {source.ADDRESS: "http://updates.invalid/latest.json"},
-        {source.ADDRESS: "https://somebody@updates.invalid/latest.json"},
+        {VERSIONS.address: ""},
+        {VERSIONS.key: ""},
+        {VERSIONS.key: "RWQ"},
+        {VERSIONS.key: "untrusted comment: minisign public key"},
+        {VERSIONS.address: "updates.invalid/latest.json"},
+        {VERSIONS.address: "http://updates.invalid/latest.json"},
+        {VERSIONS.address: "https://somebody@updates.invalid/latest.json"},
     ],
 )
 def test_what_no_hearth_could_use_is_refused_before_anything_is_packed(
     changed: dict[str, str],
 ) -> None:
     with pytest.raises(ValueError, match=r"HEARTH_UPDATES_\w+ .+\.$"):
-        source.named({source.ADDRESS: ADDRESS, source.KEY: Signer().public_key} | changed)
+        VERSIONS.named({VERSIONS.address: ADDRESS, VERSIONS.key: Signer().public_key} | changed)
 
 
 def test_a_package_of_the_system_asks_nobody(bundle: Path, tmp_path: Path) -> None:
-    source.put(bundle, {"address": ADDRESS, "public_key": Signer().public_key, "stores": []})
+    VERSIONS.put(bundle, {"address": ADDRESS, "public_key": Signer().public_key, "stores": []})
     licences = bundle / "_internal" / "licences"
     licences.mkdir()
     own = {"name": "Hearth", "version": "1.2.0", "licence": "MIT", "texts": ["Hearth.txt"]}
