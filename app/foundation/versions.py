@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from app.foundation.atomic import write_atomically
 from app.foundation.build import LIST, damaged_in
+from app.foundation.raised import is_raised
 
 _MOST_BYTES: Final = 64 * 1024
 _VERSION: Final = re.compile(r"\d{1,6}(\.\d{1,6}){0,3}\Z")
@@ -102,8 +103,9 @@ class Versions:
         write_atomically(self._file, json.dumps({"hearth": 1, **fields}).encode("ascii") + b"\n")
 
     def is_ours(self) -> bool:
-        """Whether nobody else could have put a program here: it would run in our name."""
-        return is_ours(self.folder) and is_ours(self._all)
+        """Whether nobody else could have put a program here: it would run in our name, and with
+        our rights."""
+        return not is_raised() and is_ours(self.folder) and is_ours(self._all)
 
 
 def is_ours(folder: Path) -> bool:

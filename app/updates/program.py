@@ -18,6 +18,7 @@ from app.foundation.atomic import write_atomically
 from app.foundation.errors import HearthError, NotPossibleHere, UpdateRefused
 from app.foundation.launcher import FIRST, LAUNCHED, NOTE, STAY
 from app.foundation.own_environment import without_our_own
+from app.foundation.raised import is_raised
 from app.foundation.versions import Pointer, Versions, is_version, number
 from app.updates.fetching import INCOMING
 from app.updates.files import (
@@ -56,6 +57,12 @@ class Program:
                 "This Hearth is not updated by itself.",
                 "It runs from its source, or was installed with Python's tools.",
                 "Update it the way it was installed.",
+            )
+        if is_raised():
+            raise NotPossibleHere(
+                "Hearth runs as administrator.",
+                "What it fetches would stand in your own folder, and is not started with such rights.",
+                "Start Hearth without them.",
             )
         check_ours(self.versions.folder)
 
