@@ -19,11 +19,12 @@ def is_raised() -> bool:
 
 def is_administrator() -> bool:
     """On POSIX who owns a folder is looked at instead."""
-    if sys.platform != "win32":
+    if os.name != "nt":
         return False
     import ctypes
 
-    return bool(ctypes.windll.shell32.IsUserAnAdmin())
+    windows = getattr(ctypes, "windll")  # noqa: B009 - absent from the stubs elsewhere
+    return bool(windows.shell32.IsUserAnAdmin())
 
 
 def _is_a_persons(program: Path, environment: Mapping[str, str]) -> bool:

@@ -61,7 +61,7 @@ class Program:
         if is_raised():
             raise NotPossibleHere(
                 "Hearth runs as administrator.",
-                "What it fetches would stand in your own folder, and is not started with such rights.",
+                "What it fetches is kept in your own folder, and is not started with such rights.",
                 "Start Hearth without them.",
             )
         check_ours(self.versions.folder)
