@@ -21,7 +21,7 @@ from installer.linux import copyright as copyrights
 from installer.linux.archive import PRESET, Tree, write_ar, write_tar, write_tar_xz
 from installer.linux.parts import Facts, facts_of, share_of
 from installer.package import contents, linking
-from installer.package.command import Made
+from installer.package.made import Made
 from installer.runtime.workshop import Workshop
 
 NAME = "hearth"

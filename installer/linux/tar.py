@@ -11,7 +11,7 @@ from pathlib import Path
 from installer.linux.archive import PRESET, Tree, write_tar_xz
 from installer.linux.parts import Facts, facts_of, share_of
 from installer.package import contents, desktop, linking
-from installer.package.command import Made
+from installer.package.made import Made
 from installer.runtime.workshop import Workshop
 
 _README = """\

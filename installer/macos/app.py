@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from app.foundation.build import CATALOGUE, LIST, UPDATES
-from installer.package.command import Made
+from installer.package.made import Made
 from installer.runtime.workshop import Workshop
 
 HERE: Final = Path(__file__).resolve().parent

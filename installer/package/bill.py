@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from installer.package.command import Made
+from installer.package.made import Made
 from installer.runtime.workshop import Workshop
 
 SPEC_VERSION: Final = "1.6"

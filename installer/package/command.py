@@ -13,19 +13,11 @@ from pathlib import Path
 from typing import Protocol
 
 from installer.package import bundle, contents, table
+from installer.package.made import Made
 from installer.runtime.workshop import Workshop
 
 _FULL = """Make what people install, in build/package, and hold its tests. Without --only, all that
 can be made on this system."""
-
-
-@dataclass(frozen=True)
-class Made:
-    """One artefact: a file or folder below build/package, and a word about it."""
-
-    name: str
-    path: Path
-    note: str = ""
 
 
 class Maker(Protocol):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from installer.package.checks import Facts
 
 if TYPE_CHECKING:
-    from installer.package.command import Made
+    from installer.package.made import Made
 
 _MEGABYTE = 1_000_000
 

@@ -23,7 +23,7 @@ from app.foundation.errors import HearthError
 from app.updates.offer import SCHEMA, offer_of, platform_name
 from installer.linux.archive import PRESET, Tree, write_tar
 from installer.linux.parts import facts_of
-from installer.package.command import Made
+from installer.package.made import Made
 from installer.runtime.workshop import Workshop
 
 LATEST: Final = "latest.json"

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from installer.package.command import Made
+from installer.package.made import Made
 from installer.runtime.workshop import Workshop
 
 SCRIPT: Final = Path(__file__).with_name("hearth.nsi")

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from installer.package import checks, contents, table
-from installer.package.command import ARTEFACTS, Made, parse, wanted
+from installer.package.command import ARTEFACTS, parse, wanted
+from installer.package.made import Made
 from tests.fixtures.elf import made_up
 
 NEEDS_LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs Linux")
