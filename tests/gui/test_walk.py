@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAccessible
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
@@ -23,15 +24,19 @@ from PySide6.QtWidgets import (
 from pytestqt.plugin import QtBot
 
 from app.foundation.errors import StorageFull
+from app.foundation.paths import Profile
 from app.gui.bridge import Bridge
 from app.gui.main_window import MainWindow
 from app.gui.notify import Notifier
 from app.gui.services import GuiServices
+from app.gui.settings.page import SettingsPage
 from app.gui.widgets.toast import Notice
 from app.gui.window_state import WindowState
+from app.network.connections import Connections
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted((ROOT / "app" / "gui").rglob("*.py"))
+Settled = Callable[[Callable[[], bool]], None]
 CONTROLS = (QAbstractButton, QLineEdit, QAbstractSpinBox, QPlainTextEdit, QAbstractItemView)
 
 
@@ -92,6 +97,66 @@ def test_every_control_can_be_reached_by_tab(window: MainWindow) -> None:
         if not control.focusPolicy() & Qt.FocusPolicy.TabFocus
     ]
     assert unreachable == []
+
+
+def tabbed(window: QWidget, key: Qt.Key) -> set[QWidget]:
+    """What has the focus, one after the other, until it comes round."""
+    found: set[QWidget] = set()
+    at = window.focusWidget()
+    while at is not None and at not in found:
+        found.add(at)
+        QTest.keyClick(at, key)
+        at = window.focusWidget()
+    return found
+
+
+def is_stopped_at(control: QWidget) -> bool:
+    """Not those of which one is chosen: the arrow keys lead from one to the others."""
+    group = control.group() if isinstance(control, QAbstractButton) else None
+    is_met = control.isVisible() and control.isEnabled()
+    return is_met and group is None and not isinstance(control.parent(), QLineEdit)
+
+
+@pytest.fixture
+def settings_page(window: MainWindow, profile: Profile) -> SettingsPage:
+    """All of it, with a connection in its record, beside the sidebar."""
+    Connections(profile.connections).begin("huggingface.co", "header of a model").end("200")
+    window.resize(1280, 800)  # more than the screen has
+    window.show_shortcuts()
+    page = window.pages.currentWidget()
+    assert isinstance(page, SettingsPage)
+    page.fill()
+    QTest.qWait(50)
+    return page
+
+
+@pytest.mark.parametrize("name", ["chat", "settings", "connections"])
+@pytest.mark.parametrize("key", [Qt.Key.Key_Tab, Qt.Key.Key_Backtab], ids=["Tab", "Backtab"])
+def test_tab_stops_at_every_control(
+    window: MainWindow, settings_page: SettingsPage, settled: Settled, name: str, key: Qt.Key
+) -> None:
+    if name == "chat":
+        window.show_chat()
+    elif name == "connections":
+        settings_page.show_connections()
+        assert settings_page.connections is not None
+        settled(settings_page.connections.search.isVisible)
+    controls = {each for each in own_controls(window) if is_stopped_at(each)}
+    assert len(controls) > 10
+    assert [path_of(each) for each in controls - tabbed(window, key)] == []
+
+
+def test_the_page_scrolls_to_where_tab_leads_from_outside(
+    window: MainWindow, settings_page: SettingsPage
+) -> None:
+    area = next(each for each in settings_page.findChildren(QScrollArea) if each.isVisible())
+    area.verticalScrollBar().setValue(area.verticalScrollBar().maximum())
+    assert area.verticalScrollBar().value() > area.height()
+    QTest.keyClick(window.focusWidget(), Qt.Key.Key_Tab)
+    first = window.focusWidget()
+    assert first is not None
+    assert area.isAncestorOf(first)
+    assert not first.visibleRegion().isEmpty()
 
 
 def test_every_label_shows_its_text_as_it_is(window: MainWindow) -> None:

@@ -250,7 +250,6 @@ class Sidebar(QWidget):
         column.addLayout(top)
         column.addWidget(self._empty)
         column.addWidget(self.view, 1)
-        self.setFocusProxy(self.view)
 
     def _connect(self) -> None:
         self.new_button.clicked.connect(self.new_asked)

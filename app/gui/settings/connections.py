@@ -125,7 +125,8 @@ class ConnectionsPage(QWidget):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(centred(whole))
-        self.setFocusProxy(self.search)
+        # The first in it: Tab passes by what stands before the one that a page names.
+        self.setFocusProxy(back)
 
     def _connect(self) -> None:
         self._clear.triggered.connect(self.search.clear)

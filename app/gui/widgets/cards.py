@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
+    QApplication,
     QBoxLayout,
     QFrame,
     QHBoxLayout,
@@ -100,6 +101,23 @@ class _QuietBar(QScrollBar):
             super().paintEvent(event)
 
 
+class _Scroll(QScrollArea):
+    """Scrolls to what gets the focus from outside too; Qt does so only from within."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        application = QApplication.instance()
+        assert isinstance(application, QApplication)
+        application.focusChanged.connect(self._focus_changed)
+
+    def _focus_changed(self, _before: QWidget | None, now: QWidget | None) -> None:
+        if now is None or not self.isVisible() or not self.isAncestorOf(now):
+            return
+        # What a person clicked can be seen, and stays where it is.
+        if now.visibleRegion().isEmpty():
+            self.ensureWidgetVisible(now)
+
+
 def centred(inner: QWidget) -> QWidget:
     """The widget in a column as wide as the transcript's, in the middle of what there is."""
     inner.setMaximumWidth(theme.COLUMN_PX + 2 * theme.SPACE_24)
@@ -113,7 +131,7 @@ def centred(inner: QWidget) -> QWidget:
 
 def scrolled(inner: QWidget, name: str) -> QScrollArea:
     """A centred column that scrolls up and down, under a name for screen readers."""
-    scroll = QScrollArea()
+    scroll = _Scroll()
     scroll.setWidgetResizable(True)
     scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
