@@ -18,6 +18,7 @@ from app.gui.main_window import MainWindow
 from app.gui.notify import Notifier
 from app.gui.services import GuiServices
 from app.gui.settings.page import SettingsPage
+from app.gui.widgets.buttons import TextButton
 from app.gui.widgets.shell import RAIL_PX
 from app.gui.widgets.shortcuts import ShortcutsOverlay
 from app.gui.window_state import LEAST_SIZE, WindowState
@@ -26,6 +27,7 @@ from app.settings.file import SettingsFile
 from app.settings.schema import SIDEBAR_VISIBLE
 from tests.fixtures.machines import machine
 from tests.fixtures.store import chat
+from tests.gui.conftest import sweep
 
 Settled = Callable[[Callable[[], bool]], None]
 WIDE, SMALL = (1280, 800), (800, 600)
@@ -161,6 +163,21 @@ def test_the_list_of_keys_covers_the_window_and_goes(window: MainWindow, qtbot: 
     qtbot.keyClick(overlay, Qt.Key.Key_Escape)
     assert not overlay.isVisible()
     assert window.focusWidget() is before
+
+
+def test_the_list_of_keys_goes_though_what_had_the_focus_is_gone(
+    window: MainWindow, qtbot: QtBot
+) -> None:
+    button = TextButton("Retry", parent=window)
+    button.show()
+    button.setFocus()
+    press(qtbot, window, keys.SHORTCUTS)
+    overlay = window.focusWidget()
+    button.deleteLater()
+    sweep()
+    assert overlay is not None
+    qtbot.keyClick(overlay, Qt.Key.Key_Escape)
+    assert not overlay.isVisible()
 
 
 @pytest.mark.parametrize(("size", "percent"), [(SMALL, 150), (LEAST_SIZE.toTuple(), 150)])

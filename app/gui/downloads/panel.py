@@ -23,6 +23,7 @@ from app.gui.downloads.model import DownloadsModel
 from app.gui.downloads.row import DownloadRow
 from app.gui.downloads.words import is_busy
 from app.gui.widgets.buttons import IconButton, TextButton
+from app.gui.widgets.focus import give_back
 from app.gui.widgets.plain import PlainLabel
 
 WIDTH_PX = 420
@@ -89,8 +90,8 @@ class DownloadsPanel(QFrame):
         focused = self.window().focusWidget()
         was_here = focused is self or (focused is not None and self.isAncestorOf(focused))
         self.hide()
-        if was_here and self._before is not None and self._before.isVisible():
-            self._before.setFocus(Qt.FocusReason.PopupFocusReason)
+        if was_here:
+            give_back(self._before)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape:

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
 from app.gui import theme
 from app.gui.widgets.cards import scrolled
+from app.gui.widgets.focus import give_back
 
 
 @dataclass(slots=True)
@@ -72,8 +73,7 @@ class Sheets(QObject):
         sheet.scroll.hide()
         sheet.scroll.deleteLater()
         self.changed.emit()
-        if sheet.focused is not None and sheet.focused.isVisible():
-            sheet.focused.setFocus(Qt.FocusReason.OtherFocusReason)
+        give_back(sheet.focused, Qt.FocusReason.OtherFocusReason)
         return True
 
     def close_all(self) -> None:

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 
 from app.gui import theme
 from app.gui.widgets.buttons import IconButton
+from app.gui.widgets.focus import give_back
 from app.gui.widgets.plain import PlainLabel
 
 _DIM = 120
@@ -80,8 +81,7 @@ class ShortcutsOverlay(QWidget):
     def close_overlay(self) -> None:
         """Put it away and give the keyboard back."""
         self.hide()
-        if self._before is not None and self._before.isVisible():
-            self._before.setFocus(Qt.FocusReason.PopupFocusReason)
+        give_back(self._before)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in (Qt.Key.Key_Escape, Qt.Key.Key_F1, Qt.Key.Key_Return, Qt.Key.Key_Space):

@@ -20,6 +20,7 @@ from app.gui.notify import Notifier
 from app.gui.services import GuiServices
 from app.models.download.downloads import Downloads
 from app.models.wanted import Progress, State
+from tests.gui.conftest import sweep
 from tests.gui.downloads.conftest import large, missing, tiny
 from tests.hub.server import LoopbackHub
 
@@ -164,6 +165,15 @@ def test_the_list_takes_the_keyboard_and_gives_it_back(
     qtbot.keyClick(stand.focusWidget(), Qt.Key.Key_Escape)
     assert not panel.isVisible()
     assert stand.focusWidget() is stand.field
+
+
+def test_the_list_goes_though_what_had_the_focus_is_gone(qtbot: QtBot, stand: Stand) -> None:
+    stand.field.setFocus()
+    stand.place.toggle_list()
+    stand.field.deleteLater()
+    sweep()
+    qtbot.keyClick(stand.focusWidget(), Qt.Key.Key_Escape)
+    assert not stand.place.panel.isVisible()
 
 
 def test_a_press_beside_the_list_puts_it_away(qtbot: QtBot, stand: Stand) -> None:

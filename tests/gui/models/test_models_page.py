@@ -10,6 +10,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QAccessible, QGuiApplication
 from PySide6.QtWidgets import QAbstractButton, QLineEdit, QScrollArea, QSlider, QWidget
 from pytestqt.plugin import QtBot
+from shiboken6 import isValid
 
 from app.gui import theme
 from app.gui.bridge import Bridge
@@ -25,6 +26,7 @@ from app.inference.planning import Planning
 from app.settings.file import SettingsFile
 from app.settings.schema import MODEL_PATH
 from tests.fixtures.shown_windows import shown_windows
+from tests.gui.conftest import sweep
 from tests.gui.models.conftest import Settled, saved, without_memory
 
 
@@ -97,6 +99,22 @@ def test_looking_again_makes_nothing_anew_that_looks_the_same(filled: ModelsPage
     )
     assert listing.rows == rows
     assert [card.outlook for card in listing.cards] == [card.outlook for card in cards[::-1]]
+
+
+def test_details_close_though_the_row_that_opened_them_is_gone(
+    filled: ModelsPage, settled: Settled
+) -> None:
+    row = filled.listing.rows[0]
+    row.tile.setFocus()
+    opened(filled, row.tile, settled)
+    assert filled.listing.suited is not None
+    fewer = dataclasses.replace(filled.listing.suited, others=filled.listing.suited.others[3:])
+    filled.listing.show_suited(fewer, lambda _: "")
+    sweep()
+    assert not isValid(row)
+    filled.go_back()
+    assert filled.details is None
+    assert filled.head.back.hasFocus()
 
 
 def shown(page: ModelsPage) -> list[str]:
