@@ -71,7 +71,8 @@ class Details(QWidget):
         self._plans = opening.plans
         self._chosen = (self.at, opening.outlook.rejected)
         self.summary = Summary(self.model, downloads)
-        self.files = FilesCard()
+        has_choice = not self.model.is_here and len(self.model.variants) > 1
+        self.files = FilesCard() if has_choice else None
         self.memory = MemoryView(self._machine)
         self.values = ValuesCard(self.model, self.at, self._machine)
         self.origin = PlainLabel(role="secondary")
@@ -115,10 +116,10 @@ class Details(QWidget):
         if self.model.sentence:
             column.addWidget(PlainLabel(self.model.sentence, "muted"))
         column.addWidget(self.summary)
+        if self.files is not None:
+            column.addWidget(self._title(self.tr("Files")))
+            column.addWidget(self.files)
         if self.where is not None:
-            if len(self.model.variants) > 1:
-                column.addWidget(self._title(self.tr("Files")))
-                column.addWidget(self.files)
             column.addWidget(self.where)
         column.addWidget(self._title(self.tr("Memory")))
         column.addWidget(self.memory)
@@ -145,7 +146,8 @@ class Details(QWidget):
     def _connect(self) -> None:
         self.values.changed.connect(self._changed)
         self.summary.use_asked.connect(self._use)
-        self.files.chosen.connect(self._file_chosen)
+        if self.files is not None:
+            self.files.chosen.connect(self._file_chosen)
         if self.where is not None:
             self.where.copy_asked.connect(self._copy)
         self.look.clicked.connect(self._look)
@@ -180,6 +182,7 @@ class Details(QWidget):
             each.setVisible(bool(others))
         if self.where is not None:
             self.where.show_variant(variant)
+        if self.files is not None:
             self.files.show_files(self._lines(), self.at, self._chosen[0])
         self.origin.setText(self._origin_words(plan))
 

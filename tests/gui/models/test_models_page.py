@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAccessible, QGuiApplication
-from PySide6.QtWidgets import QAbstractButton, QLineEdit, QScrollArea, QSlider, QWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QApplication,
+    QLineEdit,
+    QMenu,
+    QScrollArea,
+    QSlider,
+    QWidget,
+)
 from pytestqt.plugin import QtBot
 from shiboken6 import isValid
 
@@ -59,6 +67,26 @@ def test_nothing_of_it_is_ever_a_window_of_its_own(
         opened(page, page.listing.cards[0].details, settled)
     page.hide()
     assert windows == ["ModelsPage Models"]
+
+
+@pytest.mark.parametrize("where", [SUITED, HERE])
+def test_details_of_a_single_file_are_no_window_either(
+    filled: ModelsPage, settled: Settled, where: int
+) -> None:
+    filled.places.buttons[where].click()
+    rows = filled.listing.rows if where == SUITED else []
+    row = next(
+        (row for row in rows if len(row.outlook.model.variants) == 1), filled.library.rows[1]
+    )
+    before = set(map(id, QApplication.topLevelWidgets()))
+    with shown_windows() as windows:
+        opened(filled, row.tile, settled)
+        assert filled.details is not None
+        assert len(filled.details.model.variants) == 1
+        settled(lambda: filled.details is not None and filled.details.isVisible())
+    assert windows == []
+    later = [each for each in QApplication.topLevelWidgets() if id(each) not in before]
+    assert [each for each in later if not isinstance(each, QMenu)] == []
 
 
 def test_it_lists_what_is_here_with_the_one_in_use_marked(
