@@ -156,6 +156,7 @@ def test_the_page_scrolls_to_where_tab_leads_from_outside(
     first = window.focusWidget()
     assert first is not None
     assert area.isAncestorOf(first)
+    QTest.qWait(20)
     assert not first.visibleRegion().isEmpty()
 
 

@@ -81,12 +81,11 @@ class Listing(QWidget):
         else:
             self._show_best(suited.best, place_of)
         if before is None or not _looks_like(before.others, suited.others):
-            self._searched = [searched_words(outlook) for outlook in suited.others]
-            self.feed.show_rows([partial(self._row, each, place_of) for each in suited.others])
-            self._others.setVisible(bool(suited.others))
-            self._filter()
+            self._show_others(suited.others, before.others if before else (), place_of)
             if focused:
-                self.feed.show_up_to(FIRST - 1)
+                names = [outlook.model.name for outlook in suited.others]
+                at = names.index(focused) if focused in names else 0
+                self.feed.show_up_to(max(at, FIRST - 1))
         self.show_places(place_of)
         if not self.cards:
             self._show_none(bool(suited.others))
@@ -106,6 +105,24 @@ class Listing(QWidget):
         for each in (self._best, self._best_title):
             each.setVisible(bool(self.cards))
         self._reflow()
+
+    def _show_others(
+        self, others: Sequence[Outlook], before: Sequence[Outlook], place_of: PlaceOf
+    ) -> None:
+        """Rows of models that were listed before stay where a person has scrolled to."""
+        self._searched = [searched_words(outlook) for outlook in others]
+        at_before = {outlook.model.name: at for at, outlook in enumerate(before)}
+        kept = {
+            at: at_before.pop(outlook.model.name)
+            for at, outlook in enumerate(others)
+            if outlook.model.name in at_before
+        }
+        changed = [
+            at for at, then in kept.items() if shown_words(others[at]) != shown_words(before[then])
+        ]
+        self.feed.show_rows([partial(self._row, each, place_of) for each in others], kept, changed)
+        self._others.setVisible(bool(others))
+        self._filter(is_as_long=bool(kept))
 
     def _focused(self) -> str:
         """The model that the keyboard is at."""
@@ -203,7 +220,7 @@ class Listing(QWidget):
         self._nothing.hide()
         self._others.hide()
 
-    def _filter(self) -> None:
+    def _filter(self, *_: object, is_as_long: bool = False) -> None:
         if self.suited is None:
             return
         words = self.search.text().casefold().split()
@@ -213,7 +230,8 @@ class Listing(QWidget):
             fits = others[at].plan.fits != "no" or not only_fitting
             return fits and all(word in self._searched[at] for word in words)
 
-        self._nothing.setVisible(self.feed.narrow(is_wanted) == 0)
+        n_wanted = self.feed.narrow(is_wanted, is_as_long=is_as_long)
+        self._nothing.setVisible(n_wanted == 0)
 
     def _reflow(self) -> None:
         """As many cards beside each other as have room, at any text size."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtGui import QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QApplication,
@@ -111,11 +111,15 @@ class _Scroll(QScrollArea):
         application.focusChanged.connect(self._focus_changed)
 
     def _focus_changed(self, _before: QWidget | None, now: QWidget | None) -> None:
-        if now is None or not self.isVisible() or not self.isAncestorOf(now):
-            return
+        if now is not None and self.isVisible() and self.isAncestorOf(now):
+            QTimer.singleShot(0, self, self._show_focused)  # once it has its place
+
+    def _show_focused(self) -> None:
+        focused = self.window().focusWidget()
         # What a person clicked can be seen, and stays where it is.
-        if now.visibleRegion().isEmpty():
-            self.ensureWidgetVisible(now)
+        is_inside = focused is not None and self.isAncestorOf(focused)
+        if focused is not None and is_inside and focused.visibleRegion().isEmpty():
+            self.ensureWidgetVisible(focused)
 
 
 def centred(inner: QWidget) -> QWidget:

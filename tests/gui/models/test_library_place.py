@@ -96,6 +96,19 @@ def test_removing_asks_for_one_word_in_place(
     assert here.window().focusWidget() is here.library.rows[0].tile
 
 
+def test_a_question_stays_while_another_model_comes(
+    here: ModelsPage, person: PersonsDesk, settled: Settled
+) -> None:
+    placed(person.tiny(), person.folder / "some" / "Own-GGUF" / "Own-F16.gguf")
+    row = looked(here, settled, 2)[1]
+    row.asked.emit("remove")
+    other = person.tiny("Another", n_ctx=8_192)
+    placed(other, person.folder / "some" / "Another-GGUF" / "Another-F16.gguf")
+    assert row in looked(here, settled, 3)
+    assert row.strip.isVisible()
+    assert row.window().focusWidget() is row.strip.other
+
+
 def test_a_file_that_went_away_is_shown_as_gone_and_can_be_forgotten(
     here: ModelsPage, person: PersonsDesk, settled: Settled
 ) -> None:

@@ -66,6 +66,7 @@ class LibraryPlace(QWidget):
         self._in_turn = InTurn()
         self._known: dict[str, Outlook | Broken] = {}
         self._stale: set[str] = set()
+        self._looks: list[tuple[Item, bool]] = []
         self.stock: Stock | None = None
         self._look: Latest[Stock] = Latest(bridge, self._found, self._not_found, self)
         self._use = PlainLabel(role="muted")
@@ -151,14 +152,21 @@ class LibraryPlace(QWidget):
 
     def _show_rows(self, stock: Stock) -> None:
         focused = self._focused_choice()
-        order = [row.item.choice for row in self.rows]
+        rows_before = self.rows
+        order = [row.item.choice for row in rows_before]
         self.search.setVisible(len(stock.items) > _FILTERED)
-        self.feed.show_rows([partial(self._row, item) for item in stock.items])
-        self._filter()
+        at_before = {look: at for at, look in enumerate(self._looks)}
+        self._looks = [(item, self._is_in_use(item)) for item in stock.items]
+        kept = {at: at_before[look] for at, look in enumerate(self._looks) if look in at_before}
+        self.feed.show_rows([partial(self._row, item) for item in stock.items], kept)
+        self._filter(is_as_long=bool(kept))
+        for row in self.rows:
+            if row in rows_before:
+                self._weigh(row)
         if focused:
             self.feed.show_up_to(FIRST - 1)
         rows = {row.item.choice: row for row in self.rows}
-        if focused and rows:
+        if focused and rows and rows.get(focused) not in rows_before:
             # Where it was, or where it would be now.
             at = min(order.index(focused), len(rows) - 1)
             row = rows.get(focused) or list(rows.values())[at]
@@ -179,8 +187,7 @@ class LibraryPlace(QWidget):
 
     def _row(self, item: Item) -> QWidget:
         assert self.stock is not None
-        in_use = item == self.stock.items[0] and item.choice == self._choice_in_use()
-        row = KeptRow(item, in_use=in_use, can_shrink=self._smaller.is_available)
+        row = KeptRow(item, in_use=self._is_in_use(item), can_shrink=self._smaller.is_available)
         row.details_asked.connect(partial(self._details, row))
         row.chat_asked.connect(partial(self.chat_asked.emit, item.choice))
         row.smaller_asked.connect(partial(self.smaller_asked.emit, item.choice, item.name))
@@ -193,11 +200,10 @@ class LibraryPlace(QWidget):
         self._weigh(row)
         return row
 
-    def _choice_in_use(self) -> str:
+    def _is_in_use(self, item: Item) -> bool:
         assert self.stock is not None
-        first = self.stock.items[0]
-        at = (first.choice, *map(str, first.kept.also_at if first.kept is not None else ()))
-        return first.choice if self.stock.in_use in at else ""
+        at = (item.choice, *map(str, item.kept.also_at if item.kept is not None else ()))
+        return item == self.stock.items[0] and self.stock.in_use in at
 
     def _weigh(self, row: KeptRow) -> None:
         """Find out how it runs, one after the other, for what can be used at all."""
@@ -224,13 +230,15 @@ class LibraryPlace(QWidget):
         if is_changed:
             self.look()
 
-    def _filter(self) -> None:
+    def _filter(self, *_: object, is_as_long: bool = False) -> None:
         stock = self.stock
         if stock is None:
             return
         words = self.search.text().casefold().split()
         texts = [_searched(item) for item in stock.items]
-        count = self.feed.narrow(lambda at: all(word in texts[at] for word in words))
+        count = self.feed.narrow(
+            lambda at: all(word in texts[at] for word in words), is_as_long=is_as_long
+        )
         self._nothing.setVisible(count == 0)
 
 

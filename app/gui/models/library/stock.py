@@ -6,7 +6,7 @@ Asks the library; without one, the files that were opened lately. Knows no widge
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -132,7 +132,8 @@ class Stocking:
 
 
 def _item(kept: Kept) -> Item:
-    return Item(str(kept.path), kept.name or kept.path.stem, kept)
+    """Without when it was seen last: nothing is made anew because of that."""
+    return Item(str(kept.path), kept.name or kept.path.stem, replace(kept, seen_at=0.0))
 
 
 def _is_choice(item: Item, choice: str) -> bool:
