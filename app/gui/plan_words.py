@@ -21,7 +21,7 @@ def speed_words(tokens_per_second: float) -> str:
         (0.6, translate("Models", "writes about half as fast as you read")),
         (SLOWER, translate("Models", "writes a little slower than you read")),
         (1.3, translate("Models", "writes about as fast as you read")),
-        (1.8, translate("Models", "writes half as fast again as you read")),
+        (1.8, translate("Models", "writes one and a half times as fast as you read")),
         (2.5, translate("Models", "writes about twice as fast as you read")),
         (3.5, translate("Models", "writes about three times as fast as you read")),
         (4.5, translate("Models", "writes about four times as fast as you read")),

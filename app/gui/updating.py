@@ -78,7 +78,7 @@ class UpdateNotices(QObject):
         if version is None or not self._exchange_timer.isActive():
             return
         self._exchange_timer.stop()
-        title = self.tr("Hearth was exchanged on the disk while it is open.")
+        title = self.tr("Hearth was replaced on the disk while it is open.")
         if version:
             title = self.tr("Hearth {version} was installed while this one is open.")
             title = title.format(version=version)

@@ -297,7 +297,7 @@ DOWNLOADS_MOST_BYTES_PER_S: Final = integer(
     (0, 1_000_000_000_000),
     section="downloads",
     label="Speed limit",
-    note="How fast all downloads together may be, so that others have something of the line.",
+    note="How fast all downloads together may be, so that other programs have their share.",
     step=100_000,
     unit="bytes/s",
     special="no limit",

@@ -56,7 +56,7 @@ def show(
 def test_a_build_without_a_source_says_so_and_offers_nothing(show: Show, place: Place) -> None:
     row = show(CatalogueUpdates(place.profile, lambda: place.client))
     assert f"Number {load().serial}, with {len(load().entries)} models." in row.state.text()
-    assert "No update source is configured" in row.state.text()
+    assert "knows no place to ask" in row.state.text()
     assert row.fetch_button.isHidden()
     assert row.undo_button.isHidden()
     assert place.far.asked == []

@@ -73,7 +73,7 @@ def test_a_version_is_found_read_about_downloaded_and_waits(
     assert not card.daily.isHidden()
     assert card.runtime.isHidden()
     row.check.click()
-    settled(lambda: row.state.text().startswith(f"Hearth {NEW} is there:"))
+    settled(lambda: row.state.text().startswith(f"Hearth {NEW} can be downloaded:"))
     assert "- <b>nothing</b> is *drawn* here." in row.notes.text()
     assert row.check.isHidden()
     row.install.click()

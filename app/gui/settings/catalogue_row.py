@@ -131,7 +131,8 @@ def words_of(listed: Listed) -> str:
     if not state.is_configured:
         said.append(
             translate(
-                "Settings", "No update source is configured; a newer Hearth brings a newer list."
+                "Settings",
+                "This Hearth knows no place to ask for a newer list: a newer Hearth brings it.",
             )
         )
     if update is None:

@@ -65,7 +65,7 @@ class Filling(Slices):
         models += self._catalogue()
         yield from self._section(self.tr("Models and downloads"), models)
         yield from self._section(self.tr("Privacy"), [*self._privacy(), *options("privacy")])
-        yield from self._section(self.tr("Network"), [*self._proxy(), *options("network")])
+        yield from self._section(self.tr("Network"), [*options("network"), *self._proxy()])
         if self._services.updates is not None:
             yield self._add_updates
         about = [self._program, lambda: page.runtime, self._licences]

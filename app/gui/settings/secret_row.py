@@ -197,7 +197,7 @@ def proxy_row(secrets: Callable[[], Secrets], bridge: Bridge) -> SecretRow:
     """The sign-in of the proxy, where it asks for one."""
     words = SecretWords(
         translate("Secrets", "Sign-in of the proxy"),
-        translate("Secrets", "Only where the proxy below asks for a name and a password."),
+        translate("Secrets", "Only where the proxy above asks for a name and a password."),
         translate("Secrets", "name:password"),
         translate("Secrets", "There is none."),
     )

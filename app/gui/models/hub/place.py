@@ -211,7 +211,7 @@ class HubPlace(QWidget):
         self._show_rows()
         self.situation.show_words(
             "globe",
-            self.tr("Search all GGUF models on Hugging Face."),
+            self.tr("Search Hugging Face for models that Hearth can load (GGUF)."),
             self.tr(
                 "Hearth connects to {host} when you press Enter, and not before. You can paste the "
                 "address of a repository too."

@@ -37,7 +37,7 @@ class UpdateRow(QWidget):
         self._title = (
             translate("Updates", "Newer versions of Hearth")
             if kind == "program"
-            else translate("Updates", "Inference runtime")
+            else translate("Updates", "The part that runs models (runtime)")
         )
         self._words: Callable[[UpdatesDesk], str] = (
             program_words if kind == "program" else runtime_words

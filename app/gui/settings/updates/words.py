@@ -45,7 +45,7 @@ def _offer_words(desk: UpdatesDesk, state: State) -> str:
         return translate("Updates", "This is Hearth {version}.").format(version=state.version)
     if "program" not in desk.newer or offer.artefact is None:
         return translate("Updates", "Hearth {version} is the newest.").format(version=state.version)
-    return translate("Updates", "Hearth {version} is there: {size}.").format(
+    return translate("Updates", "Hearth {version} can be downloaded: {size}.").format(
         version=offer.version, size=bytes_text(offer.artefact.bytes)
     )
 
@@ -92,7 +92,8 @@ def runtime_words(desk: UpdatesDesk) -> str:
     if runtime is not None and runtime.artefact is not None:
         return translate(
             "Updates",
-            "A newer one is there: {size}. It is tried with known answers before it is used.",
+            "A newer one can be downloaded: {size}. It is tried with known answers before it is "
+            "used.",
         ).format(size=bytes_text(runtime.artefact.bytes))
     if state is not None and state.can_undo_runtime:
         return translate(
