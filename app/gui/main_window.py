@@ -31,6 +31,7 @@ from app.settings.schema import SIDEBAR_VISIBLE
 
 if TYPE_CHECKING:
     from app.gui.models.page import ModelsPage
+    from app.gui.settings.page import SettingsPage
     from app.gui.widgets.coming import ComingPage
     from app.gui.widgets.shortcuts import ShortcutsOverlay
 
@@ -47,7 +48,7 @@ class MainWindow(QWidget):
         self._notify = notify
         self._state = window_state.WindowState()
         self._shortcuts: ShortcutsOverlay | None = None
-        self._settings_page: QWidget | None = None
+        self._settings_page: SettingsPage | None = None
         self._coming: ComingPage | None = None
         self.readying = Readying(bridge, self)
         self.models_page: ModelsPage | None = None
@@ -154,7 +155,7 @@ class MainWindow(QWidget):
             page.left.connect(self.show_chat)
             page.use_asked.connect(self.open_model)
             page.file_asked.connect(self.ask_for_model)
-            page.settings_asked.connect(self.show_settings)
+            page.settings_asked.connect(partial(_show_token, self))
             page.removed.connect(partial(_use_another, self.chat_page))
             self.pages.addWidget(page)
             self.models_page = page
@@ -327,6 +328,12 @@ def _go_on(window: MainWindow, show: Callable[[], None]) -> None:
     """What a page needs has come. Whoever is elsewhere by now is not led back."""
     if window.pages.currentWidget() is window._coming:
         show()
+
+
+def _show_token(window: MainWindow) -> None:
+    window.show_settings()
+    if window._settings_page is not None:
+        window._settings_page.lead_to_token()
 
 
 def _use_another(chat: ChatPage, files: list[str], was_in_use: bool) -> None:

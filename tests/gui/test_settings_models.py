@@ -12,17 +12,21 @@ from pytestqt.plugin import QtBot
 from app.foundation.errors import AccessNeeded, Unreachable
 from app.foundation.paths import Profile
 from app.gui.bridge import Bridge
+from app.gui.main_window import MainWindow
 from app.gui.notify import Notifier
 from app.gui.services import GuiServices
 from app.gui.settings.folders import FoldersControl, ModelsFolderRow
 from app.gui.settings.page import SettingsPage
 from app.gui.settings.secret_row import SecretRow, SecretWords, token_row
 from app.gui.widgets.buttons import IconButton
+from app.gui.window_state import WindowState
+from app.inference.planning import Planning
 from app.models.library.library import Library
 from app.network import offline
 from app.settings import schema
 from app.settings.file import SettingsFile
 from app.settings.secrets import SERVICE, Secrets, token_for
+from tests.fixtures.machines import machine
 from tests.fixtures.tiny_models import make
 
 Settled = Callable[[Callable[[], bool]], None]
@@ -59,6 +63,34 @@ def secrets(keyring: MemoryKeyring) -> Iterator[Secrets]:
     made = Secrets(lambda: keyring)
     yield made
     made.close()
+
+
+def test_who_is_asked_for_a_token_is_led_to_it(
+    qtbot: QtBot,
+    services: GuiServices,
+    secrets: Secrets,
+    settings: SettingsFile,
+    bridge: Bridge,
+    notify: Notifier,
+    settled: Settled,
+) -> None:
+    services.secrets, services.endpoint = lambda: secrets, lambda: "https://huggingface.co"
+    planning = Planning(services.profile, settings, find=lambda *_: machine())
+    services.planning = lambda: planning
+    window = MainWindow(services, bridge, notify)
+    qtbot.addWidget(window)
+    window.show_first(WindowState(0, 0, 800, 600))
+    window.show_models()
+    assert window.models_page is not None
+    for _ in range(2):
+        window.models_page.settings_asked.emit()
+        page = window.pages.currentWidget()
+        assert isinstance(page, SettingsPage)
+        assert page.token is not None
+        field = page.token.field
+        settled(lambda field=field: field.hasFocus() and not field.visibleRegion().isEmpty())
+        window.show_models()
+    window.hide()
 
 
 WORDS = SecretWords("Token", "For some models.", "hf_…", "There is none.")

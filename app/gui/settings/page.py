@@ -88,6 +88,12 @@ class SettingsPage(QWidget):
         """Have all sections now; otherwise they come one after the other once it is shown."""
         self._filling.finish()
 
+    def lead_to_token(self) -> None:
+        """Whoever is asked for a token need not look for where it is written."""
+        self.fill()
+        if self.token is not None:
+            self.token.field.setFocus(Qt.FocusReason.OtherFocusReason)
+
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self._show_in_use()
