@@ -69,13 +69,12 @@ def test_who_is_asked_for_a_token_is_led_to_it(
     qtbot: QtBot,
     services: GuiServices,
     secrets: Secrets,
-    settings: SettingsFile,
     bridge: Bridge,
     notify: Notifier,
     settled: Settled,
 ) -> None:
     services.secrets, services.endpoint = lambda: secrets, lambda: "https://huggingface.co"
-    planning = Planning(services.profile, settings, find=lambda *_: machine())
+    planning = Planning(services.profile, services.settings, find=lambda *_: machine())
     services.planning = lambda: planning
     window = MainWindow(services, bridge, notify)
     qtbot.addWidget(window)
