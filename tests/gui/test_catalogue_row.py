@@ -82,6 +82,7 @@ def test_a_newer_list_is_used_when_asked_for_and_taken_back(
     row.undo_button.click()
     settled(lambda: f"Number {load().serial}," in row.state.text())
     assert row.undo_button.isHidden()
+    assert row.window().focusWidget() is row.fetch_button
 
 
 def test_what_is_not_believed_is_said_in_place(show: Show, place: Place, settled: Settled) -> None:

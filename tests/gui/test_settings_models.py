@@ -116,9 +116,11 @@ def test_a_token_is_checked_kept_in_the_keyring_and_never_shown_again(
     assert row.field.text() == ""
     assert row.field.echoMode() == row.field.EchoMode.Password
     assert "hf_abc" not in row.state.text()
+    row.remove.setFocus()
     row.remove.click()
     settled(lambda: not keyring.held)
     settled(lambda: row.state.text() == "There is none.")
+    assert row.window().focusWidget() is row.field
 
 
 def test_a_token_that_the_hub_refuses_is_not_kept(

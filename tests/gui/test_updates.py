@@ -72,8 +72,11 @@ def test_a_version_is_found_read_about_downloaded_and_waits(
     assert publisher.far.asked == []
     assert not card.daily.isHidden()
     assert card.runtime.isHidden()
+    row.check.setFocus()
     row.check.click()
+    assert card.window().focusWidget() is row
     settled(lambda: row.state.text().startswith(f"Hearth {NEW} can be downloaded:"))
+    assert card.window().focusWidget() is row.install
     assert "- <b>nothing</b> is *drawn* here." in row.notes.text()
     assert row.check.isHidden()
     row.install.click()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QCoreApplication, Qt
+from PySide6.QtCore import QCoreApplication
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QWidget
 
@@ -22,6 +22,7 @@ from app.gui.notify import Notifier
 from app.gui.safe_text import one_line
 from app.gui.widgets.buttons import TextButton
 from app.gui.widgets.cards import FoldingRow
+from app.gui.widgets.focus import held
 from app.gui.widgets.plain import PlainLabel
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class CatalogueRow(FoldingRow):
         self.undo_button.setAccessibleName(self.tr("Take the newer list of models back"))
         for label in (PlainLabel(self.tr("The list of models")), self.state, self.problem):
             self.words.addWidget(label)
+        self._buttons = (self.fetch_button, self.undo_button)
         for button in (self.undo_button, self.fetch_button):
             self.side.addWidget(button)
             button.hide()
@@ -88,8 +90,9 @@ class CatalogueRow(FoldingRow):
         if words:
             self.state.setText(words)
             self.problem.hide()
-        for button in (self.fetch_button, self.undo_button):
-            button.setEnabled(False)
+        with held(self, self._buttons):
+            for button in self._buttons:
+                button.setEnabled(False)
         done = aside(partial(_work, work, self._updates, self._profile))
         self._bridge.watch(done, self._done, self._failed)
 
@@ -109,15 +112,11 @@ class CatalogueRow(FoldingRow):
         self._is_busy = False
         listed = self.listed
         self.state.setText("" if listed is None else words_of(listed))
-        buttons = (self.fetch_button, self.undo_button)
-        had_focus = any(button.hasFocus() for button in buttons)
-        is_configured = listed is not None and listed.state.is_configured
-        self.fetch_button.setVisible(is_configured)
-        self.undo_button.setVisible(listed is not None and listed.state.is_fetched)
-        for button in buttons:
-            button.setEnabled(True)
-        if had_focus and is_configured:
-            self.fetch_button.setFocus(Qt.FocusReason.OtherFocusReason)
+        with held(self, self._buttons):
+            self.fetch_button.setVisible(listed is not None and listed.state.is_configured)
+            self.undo_button.setVisible(listed is not None and listed.state.is_fetched)
+            for button in self._buttons:
+                button.setEnabled(True)
 
 
 def words_of(listed: Listed) -> str:

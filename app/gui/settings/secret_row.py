@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from PySide6.QtCore import QCoreApplication, Signal
+from PySide6.QtCore import QCoreApplication, Qt, Signal
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
@@ -88,12 +88,19 @@ class SecretRow(QWidget):
         value = self.field.text().strip()
         if not value:
             return
+        self._stay()
         self._say(translate("Secrets", "Checking it…") if self._check else "", "secondary")
         self.save.setEnabled(False)
         keep = partial(_keep, self._secrets, self._name, value, self._check)
         self._do(keep, self._kept)
 
+    def _stay(self) -> None:
+        """The button that was pressed goes: the keyboard stays in the row."""
+        if self.window().focusWidget() in (self.save, self.remove):
+            self.field.setFocus(Qt.FocusReason.OtherFocusReason)
+
     def _remove(self) -> None:
+        self._stay()
         self._do(partial(_forget, self._secrets, self._name), self._found)
 
     def _do(self, work: Callable[[], _Found | str], arrived: Callable[..., None]) -> None:

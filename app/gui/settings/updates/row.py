@@ -19,6 +19,7 @@ from app.gui.settings.updates.desk import UpdatesDesk
 from app.gui.settings.updates.words import notes_of, program_words, runtime_words
 from app.gui.widgets.buttons import TextButton
 from app.gui.widgets.cards import FoldingRow
+from app.gui.widgets.focus import held
 from app.gui.widgets.plain import PlainLabel
 
 if TYPE_CHECKING:
@@ -88,6 +89,10 @@ class UpdateRow(QWidget):
         self.undo.clicked.connect(partial(self._desk.undo, self._kind))
 
     def _refresh(self) -> None:
+        with held(self, (self.install, self.check, self.stop, self.undo)):
+            self._show()
+
+    def _show(self) -> None:
         desk, state, is_program = self._desk, self._desk.state, self._kind == "program"
         is_mine, is_idle = desk.busy == self._kind, not desk.busy
         error = desk.error if is_program else None
