@@ -14,7 +14,7 @@ import sys
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-VERSION = 1
+VERSION = 2
 
 #: Where the build stands; written out only when it runs, so that the key does not depend on it.
 FOLDER = "{folder}"
