@@ -80,7 +80,7 @@ missing=$(
             LD_LIBRARY_PATH="$here/hearth/_internal" ldd "$library" 2>/dev/null
         done | awk '
             FILENAME != "-" { system_has[$1] = 1; next }
-            /not found/ && ($1 in system_has) && $1 !~ /^libvulkan/ { print $1 }
+            /not found/ && ($1 in system_has) { print $1 }
         ' "$here/system-libraries.txt" - | sort -u | tr '\n' ' '
 ) || true
 if [ -n "$missing" ]; then

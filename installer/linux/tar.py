@@ -58,7 +58,7 @@ def contents_of(bundle: Path, share: Path, facts: Facts) -> Tree:
     for script in ("install.sh", "uninstall.sh"):
         tree.add(script, _filled(desktop.LINUX / script, words), 0o755)
     tree.add("README", _README.format(version=facts.version, machine=facts.machine).encode())
-    tree.add("system-libraries.txt", _system_libraries(found.system).encode())
+    tree.add("system-libraries.txt", system_libraries(found.system).encode())
     tree.add("files.sha256", _sums(tree).encode())
     return tree
 
@@ -70,9 +70,14 @@ def _filled(script: Path, words: dict[str, str]) -> bytes:
     return text.encode()
 
 
-def _system_libraries(names: set[str]) -> str:
-    """For whoever lacks one: the library and the Debian package that brings it."""
-    return "".join(f"{name} {contents.package_of(name)}\n" for name in sorted(names))
+def system_libraries(names: set[str]) -> str:
+    """What must be there, for whoever lacks one: the library and the Debian package of it."""
+    packages = {name: contents.package_of(name) for name in sorted(names)}
+    return "".join(
+        f"{name} {package}\n"
+        for name, package in packages.items()
+        if package not in contents.OPTIONAL_LIBRARIES
+    )
 
 
 def _sums(tree: Tree) -> str:

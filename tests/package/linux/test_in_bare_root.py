@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 from pathlib import Path
 
 from installer.linux import deb as debian
 from installer.linux.parts import facts_of
-from tests.fixtures.bare_root import HOME, BareRoot, Screen, field_of
+from tests.fixtures.bare_root import HOME, BareRoot, Screen, field_of, opened
 from tests.fixtures.windows import stored_turns
 
 QUESTION = "How do I add a model?"
@@ -34,7 +33,9 @@ def newer(out: Path, into: Path) -> Path:
 def answers(bare: BareRoot, copy: Path) -> list[str]:
     """What was said, the newest chat first; read from a copy, for the window may be open."""
     shutil.rmtree(copy, ignore_errors=True)
-    shutil.copytree(bare.home / PROFILE, copy, ignore=shutil.ignore_patterns("*.sock", "*lock*"))
+    copy.mkdir()
+    for path in (bare.home / PROFILE).glob("hearth.db*"):
+        shutil.copy(path, copy)
     return [turn.text for turn in stored_turns(copy) if turn.state == "complete"]
 
 
@@ -42,7 +43,7 @@ def ask_in_the_window(bare: BareRoot, screen: Screen, copy: Path, picture: Path)
     """Open the window, write the question, wait for its answer, close the window."""
     line = bare.line("hearth", DISPLAY=screen.display)
     before = len(answers(bare, copy)) if (bare.home / PROFILE / "hearth.db").exists() else 0
-    with subprocess.Popen(line, stderr=subprocess.PIPE) as window:
+    with opened(line) as window:
         screen.until(screen.windows, "a window")
         screen.do("windowfocus", screen.windows()[0])
         screen.do("type", "--delay", "30", QUESTION)

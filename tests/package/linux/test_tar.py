@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import tarfile
 from pathlib import Path
 
 import pytest
 
-from tests.fixtures.bare_root import HOME, USER_ID, BareRoot, Screen
+from tests.fixtures.bare_root import HOME, USER_ID, BareRoot, Screen, opened
 
 DOWNLOADS = "Herunterladen von Zoë"
 PROFILE = ".local/share/hearth"
@@ -63,7 +62,7 @@ def test_installed_used_upgraded_and_removed(bare: BareRoot, folder: str, screen
     assert checked.returncode == 0, checked.stdout
 
     line = bare.line(hearth, DISPLAY=screen.display)
-    with subprocess.Popen(line) as window:
+    with opened(line) as window:
         screen.until(screen.windows, "a window")
         screen.until(lambda: screen.ended(window), "the end")
     assert window.returncode == 0

@@ -447,3 +447,10 @@ def test_links_and_rights_are_kept(tmp_path: Path) -> None:
 def test_the_manual_is_packed_without_a_date(share: Path) -> None:
     assert gzip.decompress((share / desktop.MANUAL).read_bytes())
     assert (share / desktop.MANUAL).read_bytes()[4:8] == bytes(4)
+
+
+def test_a_library_that_is_optional_is_not_demanded() -> None:
+    demanded = tar.system_libraries(
+        {"libxcb-cursor.so.0", "libvulkan.so.1", "libwayland-cursor.so.0"}
+    )
+    assert demanded == "libxcb-cursor.so.0 libxcb-cursor0\n"
