@@ -35,9 +35,8 @@ def hold(folder: Path) -> int | None:
         return None
     import fcntl
 
-    try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError:
+    descriptor = _opened(folder)
+    if descriptor is None:
         return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -51,14 +50,20 @@ def is_held(folder: Path) -> bool:
     """Whether somebody holds it by `hold`."""
     if sys.platform == "win32":
         return False
-    try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError:
+    descriptor = _opened(folder)
+    if descriptor is None:
         return False
     try:
         return not lock(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _opened(folder: Path) -> int | None:
+    try:
+        return os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        return None
 
 
 @contextlib.contextmanager

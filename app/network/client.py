@@ -219,7 +219,7 @@ class Client:
             raise too_slow(address.host) from error
         except (httpx2.TransportError, httpx2.StreamError) as error:
             outcome = "stopped" if was_cut() else f"failed: {type(error).__name__}"
-            raise trouble(address.host, error, trusts_nobody=is_nobody_trusted()) from error
+            raise trouble(address.host, error, is_nobody_trusted) from error
         except BaseException as error:
             outcome = "stopped" if was_cut() else f"stopped: {type(error).__name__}"
             raise

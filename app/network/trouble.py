@@ -6,6 +6,7 @@ Knows the words in which TLS libraries and proxies refuse, on all three systems.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
@@ -35,14 +36,16 @@ def too_slow(host: str) -> NetworkError:
     )
 
 
-def trouble(host: str, error: Exception, *, trusts_nobody: bool = False) -> NetworkError:
-    """What the HTTP library raised, for people. `trusts_nobody`: this computer has no list of
-    certificates."""
+def trouble(
+    host: str, error: Exception, trusts_nobody: Callable[[], bool] = lambda: False
+) -> NetworkError:
+    """What the HTTP library raised, for people. `trusts_nobody` says whether this computer has no
+    list of certificates; it may read files, and is asked only where one was refused."""
     text = " ".join((str(error) or type(error).__name__).split())
     if type(error).__name__ == "ProxyError":
         return _refused_by_proxy(host, text)
     if _CERTIFICATE.search(text):
-        return _no_list(host) if trusts_nobody else _not_proven(host, text)
+        return _no_list(host) if trusts_nobody() else _not_proven(host, text)
     if _NO_COMMON_FORM.search(text):
         return Unreachable(
             f"{host} and this computer found no safe way to talk.",
