@@ -1,4 +1,5 @@
-"""An engine that checks its books whenever idle, and that must close in time."""
+"""An engine that checks its books whenever idle, and a service that writes on and on; both must
+close in time."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from app.engine.client import EngineClient
+from tests.fixtures import services
 from tests.fixtures.engine_runs import Bench, load
 from tests.fixtures.tiny_models import make
 
@@ -51,3 +53,12 @@ def serve(client: EngineClient, tiny: Callable[..., Path]) -> Serve:
         return load(client, tiny(kind), **values)
 
     return serve_kind
+
+
+@pytest.fixture
+def bench(tmp_path: Path, tiny_models: Path) -> Iterator[services.Bench]:
+    """A service whose built-in model is a tiny one that does not end by itself."""
+    model = services.endless(make("llama", tiny_models), tmp_path / "endless.gguf")
+    made = services.make_bench(services.starter(tmp_path / "starter", model))
+    yield made
+    assert made.service.close(services.PATIENCE_S)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,7 @@ from app.protocol.generation import (
     TokensArrived,
 )
 from app.protocol.model_ref import ModelRef
-from tests.fixtures.services import PATIENCE_S, Bench, Inbox, endless, make_bench, starter
+from tests.fixtures.services import PATIENCE_S, Bench, Inbox, make_bench, starter
 from tests.fixtures.tiny_models import make
 
 LONG = GenerationRequest(
@@ -38,14 +37,6 @@ LONG = GenerationRequest(
 SHORT = GenerationRequest(
     (Message("user", "Hello"),), sampling=SamplingParams(temperature=0.0), max_tokens=2
 )
-
-
-@pytest.fixture
-def bench(tmp_path: Path, tiny_models: Path) -> Iterator[Bench]:
-    model = endless(make("llama", tiny_models), tmp_path / "endless.gguf")
-    made = make_bench(starter(tmp_path / "starter", model))
-    yield made
-    assert made.service.close(PATIENCE_S)
 
 
 def is_terminal(event: object) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,16 +20,8 @@ from app.protocol.generation import (
 )
 from app.protocol.model_ref import BUILT_IN, ModelRef
 from app.settings.schema import ADOPT, MODEL_PATH
-from tests.fixtures.services import PATIENCE_S, Bench, Inbox, endless, make_bench, starter
+from tests.fixtures.services import PATIENCE_S, Bench, Inbox, endless
 from tests.fixtures.tiny_models import make
-
-
-@pytest.fixture
-def bench(tmp_path: Path, tiny_models: Path) -> Iterator[Bench]:
-    model = endless(make("llama", tiny_models), tmp_path / "endless.gguf")
-    made = make_bench(starter(tmp_path / "starter", model))
-    yield made
-    assert made.service.close(PATIENCE_S)
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import os
 import queue
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -31,24 +30,6 @@ from app.models.wanted import Part, Wanted
 from app.settings.schema import MODEL_PATH
 from tests.fixtures.shelves import Desk, adapter, hub_cache, placed, projector, sha256_of
 from tests.fixtures.tiny_models import make
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    desk = Desk(tmp_path)
-    yield desk
-    desk.close()
-
-
-@pytest.fixture
-def trashed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """The trash of this test; the library that moves things there is the real one."""
-    from send2trash import plat_other
-
-    home = tmp_path / "Trash"
-    monkeypatch.setattr(plat_other, "HOMETRASH", str(home))
-    monkeypatch.setattr(plat_other, "HOMETRASH_B", os.fsencode(home))
-    return home / "files"
 
 
 def contents(folder: Path) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,24 +12,6 @@ from app.foundation.errors import LoadFailed
 from app.protocol.model_ref import BUILT_IN
 from app.settings.schema import MODEL_PATH
 from tests.fixtures.shelves import Desk, placed
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    desk = Desk(tmp_path)
-    yield desk
-    desk.close()
-
-
-@pytest.fixture
-def trashed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """The trash of this test; the library that moves things there is the real one."""
-    from send2trash import plat_other
-
-    home = tmp_path / "Trash"
-    monkeypatch.setattr(plat_other, "HOMETRASH", str(home))
-    monkeypatch.setattr(plat_other, "HOMETRASH_B", os.fsencode(home))
-    return home / "files"
 
 
 @pytest.mark.usefixtures("trashed")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,13 +17,6 @@ from app.models.library.whole import Steps
 from app.models.wanted import Part, Wanted
 from app.settings.schema import ADOPT
 from tests.fixtures.shelves import Desk, placed, projector, sha256_of
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    desk = Desk(tmp_path)
-    yield desk
-    desk.close()
 
 
 @pytest.mark.parametrize("adopts", [True, False])
